@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Warnings and the include root, for every target of the project.
+add_library(mj_options INTERFACE)
+target_include_directories(mj_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(mj_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+
+# mj_layer(NAME LINK public... PRIVATE private...): mj/NAME/**.cc as the static library mj_NAME.
+function(mj_layer name)
+  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/mj/${name}/*.cc)
+  add_library(mj_${name} STATIC ${sources})
+  target_link_libraries(mj_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE} mj_options)
+  target_include_directories(mj_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()

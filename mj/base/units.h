@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mj {
+
+/// A quantity with a unit in its type; arithmetic stays inside the unit.
+template <class Unit>
+struct Quantity {
+  double value = 0;
+
+  friend constexpr auto operator<=>(Quantity, Quantity) = default;
+  friend constexpr Quantity operator+(Quantity a, Quantity b) { return {a.value + b.value}; }
+  friend constexpr Quantity operator-(Quantity a, Quantity b) { return {a.value - b.value}; }
+  friend constexpr Quantity operator*(Quantity a, double factor) { return {a.value * factor}; }
+  friend constexpr Quantity operator*(double factor, Quantity a) { return {a.value * factor}; }
+  friend constexpr Quantity operator/(Quantity a, double divisor) { return {a.value / divisor}; }
+  friend constexpr double operator/(Quantity a, Quantity b) { return a.value / b.value; }
+  constexpr Quantity& operator+=(Quantity other) { return value += other.value, *this; }
+};
+
+using Joules = Quantity<struct JouleUnit>;
+using Seconds = Quantity<struct SecondUnit>;
+
+/// A size in bytes.
+using Bytes = std::int64_t;
+
+/// Parses "2.5 mJ" (J, mJ, uJ, nJ, pJ, kJ, Wh, mWh). Throws `Error` naming the text and the units known.
+Joules parse_energy(std::string_view text);
+
+/// Parses "250 ms" (s, ms, us, ns, min, h, d).
+Seconds parse_time(std::string_view text);
+
+/// Parses "32kB" (B, kB = 1000, MB, GB, KiB = 1024, MiB, GiB); a bare "KB" is refused because it means both.
+Bytes parse_bytes(std::string_view text);
+
+/// "2.51 mJ": three significant digits and the unit that suits the size.
+std::string to_text(Joules energy);
+/// "12.3 ms".
+std::string to_text(Seconds time);
+/// "25 360 B" style: the exact number of bytes with thousands separated by a comma, "25,360 B".
+std::string bytes_text(Bytes bytes);
+
+}  // namespace mj

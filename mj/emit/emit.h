@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "mj/ir/graph.h"
+#include "mj/platform/platform.h"
+
+namespace mj {
+
+struct EmitOptions {
+  std::string name = "model";  ///< C identifier that prefixes everything
+};
+
+/// Files of a firmware folder by name relative to it: NAME.h, NAME.c, the runtime files used, main.c (host test driver),
+/// Makefile, README.md, manifest.json.
+using Firmware = std::map<std::string, std::string>;
+
+/// Prints a lowered (int8, planned) graph as strict C99. Throws `Error` naming every node without an integer kernel.
+/// `platform` and the estimate fill the README's budget table; neither changes the code.
+Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* platform = nullptr,
+              const Estimate* estimate = nullptr);
+
+/// Writes the folder: into a temporary one beside it, then renamed, so that a reader never sees half of it.
+void write_firmware(const std::filesystem::path& directory, const Firmware& firmware);
+
+/// Bytes of the state struct that the emitted header asserts: what the report calls RAM, less the stack.
+Bytes state_bytes(const Graph& lowered);
+
+}  // namespace mj

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mj/ir/graph.h"
+
+namespace mj {
+
+/// The kernel of the runtime that executes a node; platforms hold one cost line for each.
+enum class Kernel : std::uint8_t {
+  kConv,       ///< conv2d with groups == 1
+  kDepthwise,  ///< conv2d with groups > 1
+  kLinear,
+  kPool,         ///< max_pool, avg_pool, mean
+  kElementwise,  ///< add, sub, mul and unary functions
+  kMove,         ///< copies: concat, transpose, pad, slice, quantize
+  kSoftmax,
+  kNone,  ///< costs nothing when executed (reshape)
+};
+inline constexpr int kKernelCount = 8;
+
+/// "conv", "depthwise", "linear", "pool", "elementwise", "move", "softmax", "none".
+const char* kernel_name(Kernel kernel);
+
+/// Counts of one node for one sample; what energy and latency are computed from.
+struct Cost {
+  Kernel kernel = Kernel::kNone;
+  std::int64_t macs = 0;         ///< multiply-accumulates (window elements for pools)
+  std::int64_t outputs = 0;      ///< elements written
+  Bytes weight_bytes = 0;        ///< constants read, in their stored form
+  Bytes activation_in_bytes = 0;
+  Bytes activation_out_bytes = 0;
+
+  bool operator==(const Cost&) const = default;
+};
+
+/// The counts of one node. Multiply-accumulates with padding count, as published figures do.
+Cost cost(const Graph& graph, const Node& node);
+
+/// Sums over the graph.
+std::int64_t total_macs(const Graph& graph);
+/// Elements of all constants that hold parameters.
+std::int64_t parameter_count(const Graph& graph);
+/// Their bytes as stored.
+Bytes parameter_bytes(const Graph& graph);
+
+}  // namespace mj

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace mj {
+
+/// A positive real factor as fixed point: factor = multiplier * 2^(shift - 31), multiplier in [2^30, 2^31).
+struct FixedPoint {
+  std::int32_t multiplier = 0;
+  std::int32_t shift = 0;  ///< positive is to the left
+
+  bool operator==(const FixedPoint&) const = default;
+};
+
+/// TFLite's QuantizeMultiplier (tensorflow/lite/kernels/internal/quantization_util.cc).
+FixedPoint fixed_point(double factor);
+
+/// How a product with a fixed-point factor is rounded.
+enum class Rounding : std::uint8_t {
+  kDouble,  ///< TFLite's reference kernels: rounding doubling high multiply, then rounding shift (ties away from 0)
+  kSingle,  ///< TFLITE_SINGLE_ROUNDING: one rounding of the 64-bit product, half up
+};
+
+/// TFLite's MultiplyByQuantizedMultiplier for 32-bit accumulators.
+std::int32_t multiply(std::int32_t x, FixedPoint factor, Rounding rounding);
+
+}  // namespace mj

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mj/base/progress.h"
+#include "mj/data/dataset.h"
+#include "mj/ir/graph.h"
+
+namespace mj {
+
+/// Where tensors live: `auto` takes CUDA when there is a device.
+enum class Device { kAuto, kCpu, kCuda };
+Device parse_device(const std::string& text);
+
+/// What is done to a training image, by (seed, epoch, sample) alone.
+struct Augmentation {
+  int crop_pad = 0;           ///< random crop after padding by this many pixels of zero
+  bool flip = false;          ///< mirror left and right with probability one half
+  int cutout = 0;             ///< side of a square set to zero, 0 for none
+};
+
+/// How a network is trained.
+struct TrainOptions {
+  int epochs = 30;
+  int batch = 128;
+  double learning_rate = 0.1;  ///< peak; linear warm-up, then cosine to zero
+  double warmup_epochs = 1;
+  double momentum = 0.9;       ///< SGD with Nesterov momentum
+  double weight_decay = 5e-4;  ///< not on biases and batch-norm
+  double label_smoothing = 0;
+  double ema_decay = 0;        ///< 0: off; else an exponential moving average of the weights is what is kept
+  Augmentation augment;
+  std::uint64_t seed = 1;
+  Device device = Device::kAuto;
+  /// Kept up to date atomically, at least once an epoch; training continues from it when it exists and was made with
+  /// the same options and data, to the same final bytes. Empty: none.
+  std::filesystem::path checkpoint;
+};
+
+/// The teacher's part of the loss: (1-alpha)*CE + alpha*T^2*KL(teacher_T || student_T), batch mean.
+struct Distillation {
+  const Graph* teacher = nullptr;
+  double temperature = 4;
+  double alpha = 0.9;
+};
+
+struct TrainResult {
+  Graph graph;                      ///< with the trained weights, otherwise the graph given
+  double validation_accuracy = 0;   ///< of the final weights; 0..1
+  std::vector<double> epoch_loss;
+  std::vector<double> epoch_accuracy;  ///< validation, once an epoch
+  std::int64_t images = 0;          ///< training images seen
+  std::int64_t macs = 0;            ///< forward + backward (2x forward) of the student, forward of the teacher
+  double seconds = 0;               ///< measured; for run.json only
+};
+
+/// Trains `graph` on `train`. Stops with an `Error` that names the step when the loss is not finite; the last good
+/// checkpoint stays.
+TrainResult train(const Graph& graph, const Samples& train, const Samples& validation, const TrainOptions& options,
+                  const std::optional<Distillation>& distillation, Progress& progress);
+
+/// Logits of every sample, row-major {n, classes}, computed in batches by libtorch: for quick float accuracies.
+std::vector<float> logits(const Graph& graph, const Samples& samples, Device device);
+
+/// Share of samples whose largest logit is their label.
+double accuracy(std::span<const float> logits, std::span<const std::int32_t> labels, std::int64_t classes);
+
+}  // namespace mj
