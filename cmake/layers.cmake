@@ -9,6 +9,11 @@ target_compile_options(mj_options INTERFACE -Wall -Wextra -Wno-missing-field-ini
 function(mj_layer name)
   cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/mj/${name}/*.cc)
+  if(NOT sources)  # a layer of headers alone
+    add_library(mj_${name} INTERFACE)
+    target_link_libraries(mj_${name} INTERFACE ${ARG_LINK})
+    return()
+  endif()
   add_library(mj_${name} STATIC ${sources})
   target_link_libraries(mj_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE} mj_options)
   target_include_directories(mj_${name} PUBLIC ${PROJECT_SOURCE_DIR})
