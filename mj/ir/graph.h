@@ -128,7 +128,7 @@ struct Graph {
 
 /// The node that writes each value, -1 where none does.
 std::vector<std::int32_t> producers(const Graph& graph);
-/// The nodes that read each value, in order.
+/// The nodes that read each value, in order, each listed once.
 std::vector<std::vector<std::int32_t>> consumers(const Graph& graph);
 
 /// Removes nodes and values that no output needs and renumbers the rest; order is kept. Graph inputs stay. The plan

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,9 +23,15 @@ const char* dtype_name(DType dtype);
 /// {1, length, channels}, vectors {features}. Channels come last, as in TFLite and in the emitted C.
 using Shape = std::vector<std::int64_t>;
 
-/// Number of elements; 1 for the empty shape.
+/// No value has more elements or dimensions: counts and byte sizes of any checked shape fit 64 bits with room to spare.
+inline constexpr std::int64_t kMaxElements = 2147483647;
+inline constexpr std::size_t kMaxRank = 8;
+
+/// Number of elements; 1 for the empty shape. Throws `Error` on negative dimensions and above `kMaxElements`.
 std::int64_t element_count(const Shape& shape);
-/// "28x28x1".
+/// Throws `Error` unless every dimension is at least 1, there are at most `kMaxRank`, and `element_count` is allowed.
+void check_shape(const Shape& shape);
+/// "28x28x1"; "scalar" for the empty shape.
 std::string shape_text(const Shape& shape);
 
 /// Affine quantisation, real = scale * (q - zero_point), as in TFLite's int8 specification.
@@ -50,5 +57,8 @@ struct Type {
   Bytes bytes() const { return count() * byte_size(dtype); }
   bool operator==(const Type&) const = default;
 };
+
+/// "i8[14x14x8]", without the quantisation.
+std::string type_text(const Type& type);
 
 }  // namespace mj
