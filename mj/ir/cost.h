@@ -28,21 +28,23 @@ const char* kernel_name(Kernel kernel);
 /// Counts of one node for one sample; what energy and latency are computed from.
 struct Cost {
   Kernel kernel = Kernel::kNone;
-  std::int64_t macs = 0;         ///< multiply-accumulates (window elements for pools)
-  std::int64_t outputs = 0;      ///< elements written
-  Bytes weight_bytes = 0;        ///< constants read, in their stored form
+  std::int64_t macs = 0;     ///< multiply-accumulates (window elements for pools)
+  std::int64_t outputs = 0;  ///< elements written
+  Bytes weight_bytes = 0;    ///< constants read, in their stored form
   Bytes activation_in_bytes = 0;
   Bytes activation_out_bytes = 0;
 
   bool operator==(const Cost&) const = default;
 };
 
-/// The counts of one node. Multiply-accumulates with padding count, as published figures do.
+/// The counts of one node of a verified graph. Multiply-accumulates with padding count, as published figures do;
+/// element-wise operators have none. A count above 2^63-1 stays there.
 Cost cost(const Graph& graph, const Node& node);
 
-/// Sums over the graph.
+/// Multiply-accumulates of convolutions and linear layers, which is what published figures count.
 std::int64_t total_macs(const Graph& graph);
-/// Elements of all constants that hold parameters.
+/// Elements of all constants that nodes read, each counted once; the running mean and variance of batch-norms are
+/// statistics and not parameters, again as published figures have it.
 std::int64_t parameter_count(const Graph& graph);
 /// Their bytes as stored.
 Bytes parameter_bytes(const Graph& graph);

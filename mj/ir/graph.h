@@ -89,7 +89,8 @@ struct Buffer {
   bool operator==(const Buffer&) const = default;
 };
 
-/// Decisions about execution, made by passes and only printed by the emitter.
+/// Decisions about execution, made by passes and only printed by the emitter. Every activation has one buffer; a
+/// reshape's output lies where its input does.
 struct Plan {
   Bytes arena_bytes = 0;
   std::vector<Buffer> buffers;

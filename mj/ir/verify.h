@@ -6,8 +6,14 @@
 namespace mj {
 
 /// Throws `Error` unless the graph is well formed: ids in range, nodes in topological order, every value written once,
-/// inferred shapes and dtypes equal to the stated ones, constants of the right size, quantisation complete and finite
-/// with positive scales, the plan's live buffers disjoint and inside the arena.
+/// stated shapes and dtypes equal to the inferred ones (see `infer.h` for the mixes of dtypes that make sense),
+/// constants of the right size, at least one input and one output, class names as many as classes.
+///
+/// Every integer value has a complete quantisation with positive, finite scales: activations per tensor, weights per
+/// tensor or along axis 0 with zero points 0, zero points other than 0 for i8 alone, biases with the scale of their
+/// accumulators. Operators that move elements keep the quantisation; all inputs of a concat share one.
+///
+/// With a plan, buffers that are alive at the same time are disjoint and inside the arena (see `verify_plan.h`).
 void verify(const Graph& graph);
 
 }  // namespace mj

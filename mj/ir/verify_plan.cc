@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/ir/verify_plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <variant>
+
+#include "mj/base/error.h"
+
+namespace mj {
+namespace {
+
+/// For each value the one whose bytes it holds: itself, or what the reshapes before it began with.
+std::vector<ValueId> storage_roots(const Graph& graph) {
+  std::vector<ValueId> root(graph.values.size());
+  std::iota(root.begin(), root.end(), 0);
+  for (const Node& node : graph.nodes) {
+    if (!std::holds_alternative<Reshape>(node.op)) continue;
+    root[static_cast<std::size_t>(node.output)] = root[static_cast<std::size_t>(node.inputs[0])];
+  }
+  return root;
+}
+
+/// Index of the last node that needs each value, past the last node for outputs.
+std::vector<std::int32_t> last_uses(const Graph& graph) {
+  std::vector<std::int32_t> last = producers(graph);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const ValueId input : graph.nodes[i].inputs) {
+      last[static_cast<std::size_t>(input)] = static_cast<std::int32_t>(i);
+    }
+  }
+  for (const ValueId output : graph.outputs) {
+    last[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(graph.nodes.size());
+  }
+  return last;
+}
+
+}  // namespace
+
+void verify_plan(const Graph& graph, const Plan& plan) {
+  const std::vector<ValueId> root = storage_roots(graph);
+  const std::vector<std::int32_t> first = producers(graph), last = last_uses(graph);
+  const auto name = [&](const Buffer& buffer) -> const std::string& { return graph.value(buffer.value).name; };
+  const auto root_of = [&](const Buffer& buffer) { return root[static_cast<std::size_t>(buffer.value)]; };
+
+  std::vector<char> placed(graph.values.size(), 0);
+  for (const Buffer& buffer : plan.buffers) {
+    if (buffer.value < 0 || static_cast<std::size_t>(buffer.value) >= graph.values.size()) {
+      fail("a buffer is for value {}; the graph has {} values", buffer.value, graph.values.size());
+    }
+    const auto index = static_cast<std::size_t>(buffer.value);
+    const Value& value = graph.values[index];
+    with_context(fmt::format("buffer of '{}'", value.name), [&] {
+      if (value.constant()) fail("constants have no place in the arena");
+      if (placed[index]) fail("is listed twice");
+      placed[index] = 1;
+      if (buffer.size < value.type.bytes()) fail("has {} bytes; the value needs {}", buffer.size, value.type.bytes());
+      if (buffer.offset < 0 || buffer.size > plan.arena_bytes || buffer.offset > plan.arena_bytes - buffer.size) {
+        fail("{} bytes at {} are outside of the arena of {}", buffer.size, buffer.offset, plan.arena_bytes);
+      }
+      if (buffer.first != first[index]) fail("is alive from node {}; expected {}", buffer.first, first[index]);
+      if (buffer.last < last[index]) fail("is alive up to node {}; expected {}", buffer.last, last[index]);
+    });
+  }
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    if (!placed[i] && !graph.values[i].constant()) fail("value '{}' has no buffer", graph.values[i].name);
+  }
+
+  // In order of birth, each new buffer is compared with those still alive.
+  std::vector<Buffer> buffers = plan.buffers;
+  std::stable_sort(buffers.begin(), buffers.end(), [](const Buffer& a, const Buffer& b) { return a.first < b.first; });
+  std::vector<Buffer> alive;
+  for (const Buffer& born : buffers) {
+    // A node reads its inputs while it writes its output, so one that dies at this node is still alive.
+    std::erase_if(alive, [&](const Buffer& old) { return old.last < born.first; });
+    for (const Buffer& old : alive) {
+      if (old.offset + old.size <= born.offset || born.offset + born.size <= old.offset) continue;
+      if (root_of(old) == root_of(born) && old.offset == born.offset) continue;
+      fail("buffers of '{}' and '{}' overlap while both are alive", name(old), name(born));
+    }
+    alive.push_back(born);
+  }
+}
+
+}  // namespace mj
