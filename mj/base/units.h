@@ -42,7 +42,7 @@ Bytes parse_bytes(std::string_view text);
 std::string to_text(Joules energy);
 /// "12.3 ms".
 std::string to_text(Seconds time);
-/// "25 360 B" style: the exact number of bytes with thousands separated by a comma, "25,360 B".
+/// The exact number of bytes, "25,360 B".
 std::string bytes_text(Bytes bytes);
 
 }  // namespace mj

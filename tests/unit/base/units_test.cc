@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/base/units.h"
+
+#include <gtest/gtest.h>
+
+#include "mj/base/error.h"
+
+namespace mj {
+namespace {
+
+template <class F>
+std::string error_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Units, ParsesEnergy) {
+  EXPECT_DOUBLE_EQ(parse_energy("3 mJ").value, 3e-3);
+  EXPECT_DOUBLE_EQ(parse_energy("2.5uJ").value, 2.5e-6);
+  EXPECT_DOUBLE_EQ(parse_energy("1 Wh").value, 3600);
+  EXPECT_DOUBLE_EQ(parse_energy(" 1e-3 J ").value, 1e-3);
+}
+
+TEST(Units, ParsesBytes) {
+  EXPECT_EQ(parse_bytes("32kB"), 32000);
+  EXPECT_EQ(parse_bytes("8 KiB"), 8192);
+  EXPECT_EQ(parse_bytes("17 B"), 17);
+}
+
+TEST(Units, RefusesWithOneSentence) {
+  EXPECT_EQ(error_of([] { parse_bytes("32 KB"); }),
+            "'32 KB': 'KB' means 1000 bytes to some and 1024 to others; write kB (1000) or KiB (1024)");
+  EXPECT_EQ(error_of([] { parse_energy("3 mW"); }),
+            "'3 mW': unknown unit 'mW' for an energy; expected one of J, mJ, uJ, nJ, pJ, kJ, Wh, mWh");
+  EXPECT_EQ(error_of([] { parse_energy("3"); }),
+            "'3' has no unit; expected one of J, mJ, uJ, nJ, pJ, kJ, Wh, mWh, e.g. \"2.5 mJ\"");
+  EXPECT_EQ(error_of([] { parse_energy("mJ"); }), "'mJ' is not an energy; expected a number and a unit, e.g. \"2.5 mJ\"");
+  EXPECT_EQ(error_of([] { parse_time("-3 s"); }), "'-3 s' is negative; expected a time of zero or more");
+  EXPECT_EQ(error_of([] { parse_bytes("1.5 B"); }), "'1.5 B' is not a whole number of bytes");
+}
+
+TEST(Units, PrintsThreeDigits) {
+  EXPECT_EQ(to_text(Joules{2.5e-3}), "2.50 mJ");
+  EXPECT_EQ(to_text(Joules{354e-12}), "0.35 nJ");
+  EXPECT_EQ(to_text(Joules{0.9999e-3}), "1.00 mJ");
+  EXPECT_EQ(to_text(Joules{0}), "0 J");
+  EXPECT_EQ(to_text(Seconds{1.234}), "1.23 s");
+  EXPECT_EQ(to_text(Seconds{0.0999}), "99.9 ms");
+  EXPECT_EQ(bytes_text(1234567), "1,234,567 B");
+}
+
+}  // namespace
+}  // namespace mj
