@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Augmentation {
   int crop_pad = 0;           ///< random crop after padding by this many pixels of zero
   bool flip = false;          ///< mirror left and right with probability one half
   int cutout = 0;             ///< side of a square set to zero, 0 for none
+
+  bool any() const { return crop_pad > 0 || flip || cutout > 0; }
 };
 
 /// How a network is trained.
@@ -40,6 +43,7 @@ struct TrainOptions {
   /// Kept up to date atomically, at least once an epoch; training continues from it when it exists and was made with
   /// the same options and data, to the same final bytes. Empty: none.
   std::filesystem::path checkpoint;
+  double checkpoint_seconds = 30;  ///< how often it is written within an epoch; 0: after every step
 };
 
 /// The teacher's part of the loss: (1-alpha)*CE + alpha*T^2*KL(teacher_T || student_T), batch mean.

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/learn/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <malloc.h>
+
+#include "mj/base/parallel.h"
+
+namespace mj {
+
+Device parse_device(const std::string& text) {
+  if (text == "auto") return Device::kAuto;
+  if (text == "cpu") return Device::kCpu;
+  if (text == "cuda") return Device::kCuda;
+  fail("device '{}' is unknown; expected auto, cpu or cuda", text);
+}
+
+c10::Device torch_device(Device device) {
+  const bool cuda = device != Device::kCpu && at::hasCUDA();
+  if (device == Device::kCuda && !cuda) fail("device 'cuda': no usable CUDA device was found; expected auto or cpu");
+  return cuda ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
+}
+
+void configure_torch(c10::Device device) {
+  if (at::get_num_threads() != threads()) at::set_num_threads(threads());
+  if (device.is_cuda()) {
+    at::globalContext().setBenchmarkCuDNN(false);
+    at::globalContext().setDeterministicCuDNN(true);
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  } else {
+    // Every step allocates and frees the same large tensors. By default the C library returns each to the system and
+    // takes its pages back, zeroed, one fault at a time.
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  }
+}
+
+std::string torch_message(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace mj

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace mj {
+
+// The last word of the key of each random stream of training, so that no two share numbers.
+inline constexpr std::uint64_t kShuffleStream = 1;
+inline constexpr std::uint64_t kAugmentStream = 2;
+
+}  // namespace mj

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "mj/ir/graph.h"
+#include "mj/learn/weights.h"
+
+namespace mj {
+
+/// Runs a graph over libtorch tensors: no mirrored modules, a node is a call.
+///
+/// Layout: the batch comes first. A value of shape {H,W,C} is a tensor {N,C,H,W} in channels-last memory, which is the
+/// same memory as the graph's order; every other shape is {N, shape...}.
+class TorchGraph {
+ public:
+  /// Throws `Error` unless the graph is float with one input.
+  TorchGraph(const Graph& graph, c10::Device device);
+
+  /// Scores of the classes before any final softmax, {n, classes}. `input` is {n, shape of the graph's input}. When
+  /// training, batch-norm uses the statistics of the batch and moves its running ones by `kStatisticsMomentum`.
+  at::Tensor logits(const at::Tensor& input, bool training) const;
+
+  Weights& weights() { return weights_; }
+  const Weights& weights() const { return weights_; }
+
+  static constexpr double kStatisticsMomentum = 0.1;
+
+ private:
+  const Graph graph_;
+  Weights weights_;
+  ValueId logits_ = -1;                  ///< the last output, or what its softmax reads
+  std::vector<std::int32_t> last_node_;  ///< per value: the last node that reads it
+  std::vector<char> may_overwrite_;      ///< per node: its input has no other reader and its maker does not need it
+};
+
+}  // namespace mj
