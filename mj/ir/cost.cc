@@ -19,50 +19,51 @@ std::int64_t plus(std::int64_t a, std::int64_t b) {
   return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::int64_t>::max() : sum;
 }
 
-Kernel kernel_of(const Conv2d& op) { return op.groups == 1 ? Kernel::kConv : Kernel::kDepthwise; }
-Kernel kernel_of(const Linear&) { return Kernel::kLinear; }
-Kernel kernel_of(const BatchNorm&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Clamp&) { return Kernel::kElementwise; }
-Kernel kernel_of(const LeakyRelu&) { return Kernel::kElementwise; }
-Kernel kernel_of(const PRelu&) { return Kernel::kElementwise; }
-Kernel kernel_of(const HardSigmoid&) { return Kernel::kElementwise; }
-Kernel kernel_of(const HardSwish&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Sigmoid&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Tanh&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Softmax&) { return Kernel::kSoftmax; }
-Kernel kernel_of(const MaxPool&) { return Kernel::kPool; }
-Kernel kernel_of(const AvgPool&) { return Kernel::kPool; }
-Kernel kernel_of(const Mean&) { return Kernel::kPool; }
-Kernel kernel_of(const Add&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Sub&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Mul&) { return Kernel::kElementwise; }
-Kernel kernel_of(const Concat&) { return Kernel::kMove; }
-Kernel kernel_of(const Reshape&) { return Kernel::kNone; }
-Kernel kernel_of(const Transpose&) { return Kernel::kMove; }
-Kernel kernel_of(const Pad&) { return Kernel::kMove; }
-Kernel kernel_of(const Slice&) { return Kernel::kMove; }
-Kernel kernel_of(const Quantize&) { return Kernel::kMove; }
+/// What an operator itself says about its cost.
+struct Work {
+  Kernel kernel = Kernel::kNone;
+  std::int64_t macs = 0;
+};
 
-/// Multiply-accumulates (or window elements) of one node.
-struct Macs {
-  const Graph& graph;
-  const Node& node;
+/// The work of one node, for every operator.
+class Counter {
+ public:
+  Counter(const Graph& graph, const Node& node) : graph_(graph), node_(node) {}
 
-  const Type& input(std::size_t i) const { return graph.type(node.inputs[i]); }
-  std::int64_t outputs() const { return graph.type(node.output).count(); }
-
-  std::int64_t operator()(const Conv2d&) const { return times(outputs(), input(1).count() / input(1).shape[0]); }
-  std::int64_t operator()(const Linear&) const { return times(outputs(), input(1).shape[1]); }
-  std::int64_t operator()(const MaxPool& op) const { return window(op.kernel); }
-  std::int64_t operator()(const AvgPool& op) const { return window(op.kernel); }
-  std::int64_t operator()(const Mean&) const { return input(0).count(); }
-  // A catch-all would hide a new operator that multiplies: `kernel_of` above makes its author look here.
-  template <class Other>
-  std::int64_t operator()(const Other&) const {
-    return 0;
+  Work operator()(const Conv2d& op) const {
+    const Type& weight = input(1);
+    return {op.groups == 1 ? Kernel::kConv : Kernel::kDepthwise, times(outputs(), weight.count() / weight.shape[0])};
   }
+  Work operator()(const Linear&) const { return {Kernel::kLinear, times(outputs(), input(1).shape[1])}; }
+  Work operator()(const BatchNorm&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Clamp&) const { return {Kernel::kElementwise}; }
+  Work operator()(const LeakyRelu&) const { return {Kernel::kElementwise}; }
+  Work operator()(const PRelu&) const { return {Kernel::kElementwise}; }
+  Work operator()(const HardSigmoid&) const { return {Kernel::kElementwise}; }
+  Work operator()(const HardSwish&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Sigmoid&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Tanh&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Softmax&) const { return {Kernel::kSoftmax}; }
+  Work operator()(const MaxPool& op) const { return {Kernel::kPool, windows(op.kernel)}; }
+  Work operator()(const AvgPool& op) const { return {Kernel::kPool, windows(op.kernel)}; }
+  Work operator()(const Mean&) const { return {Kernel::kPool, input(0).count()}; }
+  Work operator()(const Add&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Sub&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Mul&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Concat&) const { return {Kernel::kMove}; }
+  Work operator()(const Reshape&) const { return {Kernel::kNone}; }
+  Work operator()(const Transpose&) const { return {Kernel::kMove}; }
+  Work operator()(const Pad&) const { return {Kernel::kMove}; }
+  Work operator()(const Slice&) const { return {Kernel::kMove}; }
+  Work operator()(const Quantize&) const { return {Kernel::kMove}; }
 
-  std::int64_t window(const Pair& kernel) const { return times(outputs(), times(kernel[0], kernel[1])); }
+ private:
+  const Type& input(std::size_t i) const { return graph_.type(node_.inputs[i]); }
+  std::int64_t outputs() const { return graph_.type(node_.output).count(); }
+  std::int64_t windows(const Pair& kernel) const { return times(outputs(), times(kernel[0], kernel[1])); }
+
+  const Graph& graph_;
+  const Node& node_;
 };
 
 /// Constants that are learnt: read by some node, but not the running statistics of a batch-norm.
@@ -105,9 +106,10 @@ const char* kernel_name(Kernel kernel) {
 }
 
 Cost cost(const Graph& graph, const Node& node) {
+  const Work work = std::visit(Counter(graph, node), node.op);
   Cost result;
-  result.kernel = std::visit([](const auto& op) { return kernel_of(op); }, node.op);
-  result.macs = std::visit(Macs{graph, node}, node.op);
+  result.kernel = work.kernel;
+  result.macs = work.macs;
   result.outputs = graph.type(node.output).count();
   result.activation_out_bytes = graph.type(node.output).bytes();
   for (const ValueId id : node.inputs) {
