@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/base/npy.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -66,9 +67,9 @@ std::vector<std::int64_t> parse_shape(std::string_view text) {
 
 /// Elements in the shape; refuses products beyond `limit`, which the file's own size bounds.
 std::int64_t checked_count(const std::vector<std::int64_t>& shape, std::int64_t limit) {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   std::int64_t count = 1;
   for (std::int64_t size : shape) {
-    if (size == 0) return 0;
     if (count > limit / size) return limit + 1;
     count *= size;
   }
