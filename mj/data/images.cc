@@ -76,7 +76,8 @@ std::vector<ImageFile> list_classes(const fs::path& dir, const std::vector<std::
   std::vector<ImageFile> files;
   for (const std::string& name : names) {
     if (!all && !fs::exists(dir / name)) continue;
-    for (fs::path& path : image_files(dir / name / subfolder)) files.push_back({std::move(path), numbers.at(name)});
+    const fs::path folder = subfolder.empty() ? dir / name : dir / name / subfolder;
+    for (fs::path& path : image_files(folder)) files.push_back({std::move(path), numbers.at(name)});
   }
   if (files.empty()) fail("{}: holds no class folders", dir.string());
   return files;

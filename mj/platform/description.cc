@@ -28,6 +28,9 @@ struct Units {
 constexpr std::string_view kCurrentPerFrequency = "uA/MHz";
 constexpr double kAmpereSecondsPerMicroamperePerMegahertz = 1e-12;
 
+/// Whole numbers up to here are exact, and sums of a few stay inside 64 bits.
+constexpr double kMostBytes = 1e15;
+
 const Units& units_of(Dimension dimension) {
   static const Units kFrequency{"frequency", {{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}}};
   static const Units kVoltage{"voltage", {{"V", 1}, {"mV", 1e-3}}};
@@ -138,8 +141,7 @@ double Description::amount(std::string_view key) const {
 
 Bytes Description::byte_count(std::string_view key) const {
   const double value = amount(key);
-  constexpr double kMost = 1e15;
-  if (value != std::floor(value) || value > kMost) {
+  if (value != std::floor(value) || value > kMostBytes) {
     fail("{}: {}; expected a whole number of bytes", at(key), number_text(value));
   }
   return static_cast<Bytes>(value);
@@ -188,6 +190,9 @@ Sourced Description::number(std::string_view key, Dimension dimension, bool may_
   const double factor =
       unit == kCurrentPerFrequency ? kAmpereSecondsPerMicroamperePerMegahertz * voltage_v : known->factor;
   const double si = value * factor;
+  if (dimension == Dimension::kBytes && si > kMostBytes) {
+    fail("{}: {} {} is more memory than any device has", entry.at("value"), number_text(value), unit);
+  }
   if (dimension == Dimension::kBytes && si != std::floor(si)) {
     fail("{}: {} {} is not a whole number of bytes", entry.at("value"), number_text(value), unit);
   }

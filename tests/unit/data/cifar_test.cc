@@ -107,9 +107,12 @@ TEST(Cifar, EveryPrefixIsAnError) {
     return error_of([&] { read_dataset("cifar100:" + dir.path().string(), Half::kTrain); });
   };
   for (std::size_t size = 0; size <= whole.size(); ++size) {
+    // All sizes around the ends of labels and records, and one in a while elsewhere.
+    const std::size_t offset = size % 3074;
+    if (offset > 20 && offset < 3054 && offset % 61 != 0) continue;
     dir.write("train.bin", whole.substr(0, size));
     const std::string found = error();
-    EXPECT_TRUE(found.starts_with((dir / "train.bin") + (size == 0 ? ": empty; " : ": truncated: "))) << size << found;
+    EXPECT_TRUE(found.starts_with((dir / "train.bin") + (size == 0 ? ": empty; " : ": truncated: "))) << size << ": " << found;
   }
 }
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "mj/base/error.h"
+#include "mj/platform/platform.h"
+
+namespace mj {
+namespace {
+
+Type int8(Shape shape) { return {DType::kI8, std::move(shape), Quantization{{0.5f}, {0}}}; }
+Type per_channel(DType dtype, Shape shape) {
+  const auto channels = static_cast<std::size_t>(shape[0]);
+  return {dtype, std::move(shape), Quantization{std::vector<float>(channels, 0.5f), std::vector<std::int32_t>(channels), 0}};
+}
+Constant zeros(const Type& type) { return Constant(std::vector<std::byte>(static_cast<std::size_t>(type.bytes()))); }
+
+ValueId constant(Graph& graph, const std::string& name, Type type) {
+  Constant data = zeros(type);
+  return graph.add_constant(name, std::move(type), std::move(data));
+}
+
+/// 6x6x2 -> conv 3x3, 4 channels -> 4x4x4 -> reshape -> linear 10.
+Graph small_network() {
+  Graph graph;
+  const ValueId x = graph.add_input("x", int8({6, 6, 2}));
+  const ValueId conv = graph.add_node("conv", Conv2d{}, {x, constant(graph, "w1", per_channel(DType::kI8, {4, 3, 3, 2})),
+                                                         constant(graph, "b1", per_channel(DType::kI32, {4}))});
+  graph.value(conv).type.quant = Quantization{{0.5f}, {0}};
+  const ValueId flat = graph.add_node("flat", Reshape{{64}}, {conv});
+  const ValueId y = graph.add_node("fc", Linear{}, {flat, constant(graph, "w2", per_channel(DType::kI8, {10, 64})),
+                                                    constant(graph, "b2", per_channel(DType::kI32, {10}))});
+  graph.value(y).type.quant = Quantization{{0.5f}, {0}};
+  graph.outputs = {y};
+  graph.plan = Plan{.arena_bytes = 136, .buffers = {}};
+  return graph;
+}
+
+Platform toy() {
+  Platform out;
+  out.frequency_hz.value = 2e6;
+  out.energy_per_cycle_j.value = 1e-9;
+  out.boot_energy_j.value = 3e-6;
+  out.ram_bytes.value = 200;
+  out.nvm_bytes.value = 2000;
+  out.reserved_nvm_bytes.value = 500;
+  out.stack_bytes.value = 64;
+  out.kernels[static_cast<std::size_t>(Kernel::kConv)] = {1000, 10, 100, 2, 300, {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kLinear)] = {500, 9, 50, 1, 200, {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kSoftmax)] = {1e9, 1e9, 1e9, 1e9, 1000000, {}};
+  return out;
+}
+
+// conv: 64 outputs of 18 products, 72 + 16 B of constants; linear: 10 of 64, 640 + 40 B.
+constexpr double kConvCycles = 1000 + 10 * 1152 + 100 * 64 + 2 * 88;
+constexpr double kLinearCycles = 500 + 9 * 640 + 50 * 10 + 1 * 680;
+
+TEST(Estimate, IsTheSumOfTheCostLines) {
+  const Estimate found = estimate(small_network(), toy());
+  ASSERT_EQ(found.layers.size(), 3u);
+  EXPECT_EQ(found.layers[0].name, "conv");
+  EXPECT_EQ(found.layers[0].op, "conv2d");
+  EXPECT_DOUBLE_EQ(found.layers[0].cycles, kConvCycles);
+  EXPECT_DOUBLE_EQ(found.layers[1].cycles, 0);
+  EXPECT_DOUBLE_EQ(found.layers[2].cycles, kLinearCycles);
+  EXPECT_DOUBLE_EQ(found.layers[2].energy.value, kLinearCycles * 1e-9);
+  EXPECT_DOUBLE_EQ(found.cycles, kConvCycles + kLinearCycles);
+  EXPECT_DOUBLE_EQ(found.energy.value, (kConvCycles + kLinearCycles) * 1e-9);
+  EXPECT_EQ(found.boot_energy.value, 0);
+  EXPECT_DOUBLE_EQ(found.latency.value, (kConvCycles + kLinearCycles) / 2e6);
+  EXPECT_EQ(found.ram_bytes, 136 + 64);
+  // Weights, int32 biases, and 5 B for each of 14 requantised channels.
+  EXPECT_EQ(found.constant_bytes, 72 + 16 + 640 + 40 + 14 * 5);
+  EXPECT_EQ(found.code_bytes, 500 + 300 + 200);
+  EXPECT_EQ(found.nvm_bytes, found.code_bytes + found.constant_bytes);
+}
+
+TEST(Estimate, AddsTheBootWhereThePlatformBootsForEveryInference) {
+  Platform platform = toy();
+  platform.boots_per_inference = true;
+  const Estimate found = estimate(small_network(), platform);
+  EXPECT_DOUBLE_EQ(found.boot_energy.value, 3e-6);
+  EXPECT_DOUBLE_EQ(found.energy.value, (kConvCycles + kLinearCycles) * 1e-9 + 3e-6);
+  EXPECT_DOUBLE_EQ(found.latency.value, (kConvCycles + kLinearCycles) / 2e6);
+}
+
+TEST(Estimate, CountsCodeAndSharedConstantsOnce) {
+  Graph graph = small_network();
+  const ValueId logits = graph.outputs[0];
+  const ValueId w3 = constant(graph, "w3", per_channel(DType::kI8, {10, 10}));
+  const ValueId b3 = constant(graph, "b3", per_channel(DType::kI32, {10}));
+  ValueId y = graph.add_node("fc2", Linear{}, {logits, w3, b3});
+  graph.value(y).type.quant = Quantization{{0.5f}, {0}};
+  const Bytes once = constant_bytes(graph);
+  y = graph.add_node("fc3", Linear{}, {y, w3, b3});
+  graph.value(y).type.quant = Quantization{{0.5f}, {0}};
+  graph.outputs = {y};
+  const Estimate found = estimate(graph, toy());
+  EXPECT_EQ(found.code_bytes, 500 + 300 + 200);
+  // The weights are shared, the multipliers belong to the node.
+  EXPECT_EQ(found.constant_bytes, once + 10 * 5);
+}
+
+TEST(Estimate, FitsUpToTheLastByte) {
+  Platform platform = toy();
+  const Estimate found = estimate(small_network(), platform);
+  platform.ram_bytes.value = static_cast<double>(found.ram_bytes);
+  platform.nvm_bytes.value = static_cast<double>(found.nvm_bytes);
+  EXPECT_TRUE(found.fits(platform));
+  platform.ram_bytes.value -= 1;
+  EXPECT_FALSE(found.fits(platform));
+  platform.ram_bytes.value += 1;
+  platform.nvm_bytes.value -= 1;
+  EXPECT_FALSE(found.fits(platform));
+}
+
+TEST(Estimate, NeedsAPlan) {
+  Graph graph = small_network();
+  graph.plan.reset();
+  EXPECT_THROW(estimate(graph, toy()), InternalError);
+}
+
+}  // namespace
+}  // namespace mj
