@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/ir/cost.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+
+#include "random_graph.h"
+
+namespace mj {
+namespace {
+
+std::vector<float> zeros(std::int64_t n) { return std::vector<float>(static_cast<std::size_t>(n)); }
+
+/// conv -> batch_norm -> relu; returns the output.
+ValueId conv_block(Graph& graph, ValueId x, std::int64_t outputs, std::int64_t kernel, std::int64_t stride,
+                   std::int64_t groups = 1) {
+  const std::int64_t inputs = graph.type(x).shape[2] / groups;
+  const std::int64_t pad = kernel / 2;
+  const ValueId w =
+      graph.add_constant("w", {outputs, kernel, kernel, inputs}, zeros(outputs * kernel * kernel * inputs));
+  const ValueId y = graph.add_node("conv", Conv2d{{stride, stride}, {1, 1}, {pad, pad, pad, pad}, groups, {}}, {x, w});
+  std::vector<ValueId> norm{y};
+  for (const char* name : {"gamma", "beta", "mean", "variance"}) {
+    norm.push_back(graph.add_constant(name, {outputs}, zeros(outputs)));
+  }
+  return graph.add_node("relu", Clamp{}, {graph.add_node("norm", BatchNorm{}, norm)});
+}
+
+ValueId linear(Graph& graph, ValueId x, std::int64_t outputs) {
+  const std::int64_t features = graph.type(x).shape.back();
+  return graph.add_node("fc", Linear{},
+                        {x, graph.add_constant("w", {outputs, features}, zeros(outputs * features)),
+                         graph.add_constant("b", {outputs}, zeros(outputs))});
+}
+
+/// He et al., Deep residual learning, section 4.2, with parameter-free shortcuts (the first of a stage subsampled and
+/// padded with zero channels): published as 0.27 M parameters for n = 3.
+Graph resnet20() {
+  Graph graph;
+  ValueId x = conv_block(graph, graph.add_input("x", {DType::kF32, {32, 32, 3}, {}}), 16, 3, 1);
+  for (const std::int64_t width : {16, 32, 64}) {
+    for (int block = 0; block < 3; ++block) {
+      const std::int64_t stride = width > 16 && block == 0 ? 2 : 1;
+      const ValueId y = conv_block(graph, conv_block(graph, x, width, 3, stride), width, 3, 1);
+      if (stride == 2) {
+        const Shape& shape = graph.type(x).shape;
+        x = graph.add_node("half", Slice{{0, 0, 0}, shape, {2, 2, 1}}, {x});
+        x = graph.add_node("widen", Pad{{0, 0, width / 4}, {0, 0, width / 4}, 0}, {x});
+      }
+      x = graph.add_node("add", Add{}, {y, x});
+    }
+  }
+  graph.outputs = {linear(graph, graph.add_node("pool", Mean{}, {x}), 10)};
+  return graph;
+}
+
+TEST(Cost, PublishedNetworks) {
+  const Graph graph = resnet20();
+  // Convolutions 9 * (3*16 + 6*16*16 + 16*32 + 5*32*32 + 32*64 + 5*64*64), two factors per channel and normalisation
+  // 2 * (7*16 + 6*32 + 6*64), and the classifier.
+  EXPECT_EQ(parameter_count(graph), 267696 + 1376 + 650);
+  EXPECT_EQ(parameter_bytes(graph), 4 * 269722);
+  // Rows * columns * outputs * window of each convolution: stem, three stages, classifier.
+  EXPECT_EQ(total_macs(graph), 442368 + 14155776 + 2 * (1179648 + 11796480) + 640);
+}
+
+TEST(Cost, MobileNetV1) {
+  // Howard et al., MobileNets, table 4: 569 million multiply-adds, 4.2 million parameters (torch counts 4,231,976).
+  Graph graph;
+  ValueId x = conv_block(graph, graph.add_input("x", {DType::kF32, {224, 224, 3}, {}}), 32, 3, 2);
+  const std::int64_t widths[] = {64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024};
+  const std::int64_t strides[] = {1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1};
+  for (int i = 0; i < 13; ++i) {
+    const std::int64_t channels = graph.type(x).shape[2];
+    x = conv_block(graph, conv_block(graph, x, channels, 3, strides[i], channels), widths[i], 1, 1);
+  }
+  graph.outputs = {linear(graph, graph.add_node("pool", Mean{}, {x}), 1000)};
+  EXPECT_NEAR(static_cast<double>(total_macs(graph)), 569e6, 0.5e6);
+  EXPECT_EQ(parameter_count(graph), 4231976);
+}
+
+/// One node with its counts.
+Cost only_node(const Op& op, Shape shape, DType dtype = DType::kF32) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {dtype, std::move(shape), {}});
+  graph.outputs = {graph.add_node("n", op, {x})};
+  return cost(graph, graph.nodes[0]);
+}
+
+TEST(Cost, CountsOfOneNode) {
+  EXPECT_EQ(only_node(MaxPool{{3, 2}, {1, 1}, {}, {}}, {5, 5, 4}),
+            (Cost{Kernel::kPool, 3 * 4 * 4 * 6, 48, 0, 400, 192}));
+  EXPECT_EQ(only_node(AvgPool{{5, 5}, {1, 1}, {}, false, {}}, {5, 5, 4}, DType::kI8),
+            (Cost{Kernel::kPool, 100, 4, 0, 100, 4}));
+  EXPECT_EQ(only_node(Mean{}, {5, 5, 4}, DType::kI16), (Cost{Kernel::kPool, 100, 4, 0, 200, 8}));
+  EXPECT_EQ(only_node(Softmax{}, {10}), (Cost{Kernel::kSoftmax, 0, 10, 0, 40, 40}));
+  EXPECT_EQ(only_node(Reshape{{6}}, {2, 3}), (Cost{Kernel::kNone, 0, 6, 0, 24, 24}));
+  for (const Op& op : {Op(Clamp{}), Op(LeakyRelu{}), Op(HardSigmoid{}), Op(HardSwish{}), Op(Sigmoid{}), Op(Tanh{})}) {
+    EXPECT_EQ(only_node(op, {2, 3}), (Cost{Kernel::kElementwise, 0, 6, 0, 24, 24})) << op_name(op);
+  }
+  for (const Op& op : {Op(Concat{0}), Op(Transpose{{0, 1}}), Op(Pad{{0, 0}, {0, 0}, 0}),
+                       Op(Slice{{0, 0}, {2, 3}, {1, 1}}), Op(Quantize{})}) {
+    EXPECT_EQ(only_node(op, {2, 3}), (Cost{Kernel::kMove, 0, 6, 0, 24, 24})) << op_name(op);
+  }
+}
+
+TEST(Cost, WeightsAndActivationsAreToldApart) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {DType::kI8, {6, 6, 4}, Quantization{{1}, {0}, -1}});
+  const ValueId w = graph.add_constant("w", {DType::kI8, {8, 3, 3, 1}, Quantization{{1}, {0}, -1}},
+                                       Constant(std::vector<std::byte>(72)));
+  const ValueId b =
+      graph.add_constant("b", {DType::kI32, {8}, Quantization{{1}, {0}, -1}}, Constant(std::vector<std::byte>(32)));
+  const ValueId y = graph.add_node("c", Conv2d{{1, 1}, {1, 1}, {0, 0, 0, 0}, 4, {}}, {x, w, b});
+  EXPECT_EQ(cost(graph, graph.nodes[0]), (Cost{Kernel::kDepthwise, 4 * 4 * 8 * 9, 128, 104, 144, 128}));
+  graph.add_node("s", Add{}, {y, y});
+  EXPECT_EQ(cost(graph, graph.nodes[1]), (Cost{Kernel::kElementwise, 0, 128, 0, 256, 128}));
+  EXPECT_EQ(parameter_count(graph), 80);
+  EXPECT_EQ(parameter_bytes(graph), 104);
+  graph.add_node("again", Conv2d{{1, 1}, {1, 1}, {0, 0, 0, 0}, 4, {}}, {x, w, b});
+  EXPECT_EQ(parameter_count(graph), 80) << "shared weights are stored once";
+}
+
+TEST(Cost, HugeCountsStayAtTheLargest) {
+  // A window almost as large as its padding over one pixel: more elements than 63 bits can count.
+  Graph graph;
+  const ValueId x = graph.add_input("x", {DType::kF32, {1, 1, 2}, {}});
+  const std::int64_t kernel = 2147483647, pad = 1073741823;
+  graph.add_node("p", MaxPool{{kernel, kernel}, {1, 1}, {pad, pad, pad, pad}, {}}, {x});
+  EXPECT_EQ(cost(graph, graph.nodes[0]).macs, 2 * kernel * kernel) << "still fits";
+  graph.add_node("q", MaxPool{{kernel, kernel}, {1, 1}, {pad + 1, pad + 1, pad + 1, pad + 1}, {}}, {x});
+  EXPECT_EQ(cost(graph, graph.nodes[1]).macs, std::numeric_limits<std::int64_t>::max());
+}
+
+TEST(Cost, KernelNames) {
+  std::set<std::string> names;
+  for (int i = 0; i < kKernelCount; ++i) names.insert(kernel_name(static_cast<Kernel>(i)));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"conv", "depthwise", "linear", "pool", "elementwise", "move", "softmax", "none"}));
+}
+
+TEST(Cost, RandomGraphsHaveSums) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const Graph graph = random_graph(seed);
+    std::int64_t macs = 0;
+    for (const Node& node : graph.nodes) {
+      const bool weighted = std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op);
+      if (weighted) macs += cost(graph, node).macs;
+    }
+    ASSERT_EQ(total_macs(graph), macs);
+    ASSERT_GE(parameter_bytes(graph), parameter_count(graph));
+  }
+}
+
+}  // namespace
+}  // namespace mj
