@@ -6,10 +6,13 @@ target_include_directories(mj_options INTERFACE ${PROJECT_SOURCE_DIR})
 # -Wrestrict of g++ 12 warns falsely about std::string::insert and operator+ (GCC bug 105651).
 target_compile_options(mj_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
-# mj_layer(NAME LINK public... PRIVATE private...): mj/NAME/**.cc as the static library mj_NAME.
+# mj_layer(NAME LINK public... PRIVATE private... EXCLUDE files...): mj/NAME/**.cc as the static library mj_NAME.
 function(mj_layer name)
-  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/mj/${name}/*.cc)
+  foreach(excluded IN LISTS ARG_EXCLUDE)
+    list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/mj/${name}/${excluded})
+  endforeach()
   if(NOT sources)  # a layer of headers alone
     add_library(mj_${name} INTERFACE)
     target_link_libraries(mj_${name} INTERFACE ${ARG_LINK})

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/base/error.h"
+#include "mj/cli/command.h"
+
+// Built in place of design.cc, distil.cc and train.cc when there is no libtorch: the commands exist and say why they
+// cannot run.
+
+namespace mj::cli {
+namespace {
+
+void add_unavailable(CLI::App& app, const std::string& name, const std::string& summary) {
+  CLI::App* command = app.add_subcommand(name, summary);
+  command->allow_extras();
+  command->callback([name] { fail("'{}' needs training, which this build leaves out (MJ_LEARN=OFF)", name); });
+}
+
+}  // namespace
+
+void add_design(CLI::App& app) { add_unavailable(app, "design", "the whole job: from a spec to firmware and a report"); }
+void add_distil(CLI::App& app) { add_unavailable(app, "distil", "train a student to imitate a teacher"); }
+void add_train(CLI::App& app) { add_unavailable(app, "train", "a network from scratch"); }
+
+}  // namespace mj::cli

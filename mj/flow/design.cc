@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/flow/design.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "mj/base/error.h"
+#include "mj/base/file.h"
+#include "mj/base/random.h"
+#include "mj/base/text.h"
+#include "mj/data/dataset.h"
+#include "mj/emit/emit.h"
+#include "mj/flow/quantize_job.h"
+#include "mj/flow/run_set.h"
+#include "mj/io/onnx.h"
+#include "mj/ir/cost.h"
+#include "mj/pass/lower.h"
+
+namespace mj {
+namespace {
+
+/// Draws of one design that must not coincide: each is a key of its own for the random streams.
+enum Purpose : std::uint64_t { kSplit = 1, kInitial = 2 };
+
+Limits limits_of(const Spec& spec, const Platform& platform) {
+  Limits limits{spec.energy, static_cast<Bytes>(platform.nvm_bytes.value), static_cast<Bytes>(platform.ram_bytes.value)};
+  if (spec.nvm) limits.nvm = std::min(limits.nvm, *spec.nvm);
+  if (spec.ram) limits.ram = std::min(limits.ram, *spec.ram);
+  return limits;
+}
+
+TrainOptions distil_options(const Spec& spec, Device device) {
+  TrainOptions options;
+  options.epochs = spec.epochs;
+  options.batch = spec.batch;
+  options.learning_rate = spec.learning_rate;
+  options.weight_decay = spec.weight_decay;
+  options.ema_decay = spec.ema;
+  options.augment = {.crop_pad = spec.crop, .flip = spec.flip};
+  options.seed = spec.seed;
+  options.device = device;
+  return options;
+}
+
+/// The network to teach: fresh weights, fed like the teacher.
+Graph fresh_student(const Architecture& architecture, const Graph& teacher, std::int64_t classes, std::uint64_t seed) {
+  Graph graph = build(architecture, teacher.type(teacher.inputs[0]).shape, classes, RandomStream(seed, kInitial).next());
+  graph.preprocess = teacher.preprocess;
+  graph.class_names = teacher.class_names;
+  return graph;
+}
+
+void require_match(const Graph& teacher, const DataSet& data, const std::string& file) {
+  with_context(file, [&] { require_samples_fit(teacher, data.train); });
+  if (class_count(teacher) != data.classes()) {
+    fail("{}: tells {} classes apart; {} has {}", file, class_count(teacher), data.name, data.classes());
+  }
+}
+
+Contender contender(std::string name, const Graph& simplified, const Estimate& cost) {
+  return {.name = std::move(name),
+          .parameters = parameter_count(simplified),
+          .macs = total_macs(simplified),
+          .energy = cost.energy,
+          .latency = cost.latency,
+          .nvm_bytes = cost.nvm_bytes,
+          .ram_bytes = cost.ram_bytes};
+}
+
+/// The teacher's own architecture says which family its students come from.
+std::vector<Architecture> candidates_of(const Spec& spec, const Graph& teacher) {
+  if (!spec.students.empty()) return spec.students;
+  const std::string architecture = architecture_of(teacher);
+  if (architecture.empty()) {
+    fail("{}: does not say its architecture; name the students in [students] candidates, e.g. [\"resnet-8-w16-s2\"]",
+         spec.teacher.string());
+  }
+  return students_of(parse_architecture(architecture));
+}
+
+}  // namespace
+
+DesignResult design(const Spec& spec, const DesignOptions& options, Progress& progress) {
+  Meter meter;
+  DesignResult result;
+  result.spec = spec;
+  result.energy_source = meter.energy_source();
+  const std::filesystem::path work = spec.output / "work";
+  make_writable_directory(spec.output);
+  if (!options.resume) std::filesystem::remove_all(work);
+
+  meter.begin("read");
+  result.platform = find_platform(spec.platform);
+  result.limits = limits_of(spec, result.platform);
+  Graph teacher = read_model(spec.teacher);
+  DataSet data = read_dataset(spec.data, Half::kTrain);
+  require_match(teacher, data, spec.teacher.string());
+  if (teacher.class_names.empty()) teacher.class_names = data.class_names;
+  result.class_names = data.class_names;
+  const Split split = split_validation(data.train, spec.validation, RandomStream(spec.seed, kSplit).next());
+  result.train_images = split.train.size();
+  result.validation_images = split.validation.size();
+  const Graph simple_teacher = simplify(teacher);
+
+  meter.begin("characterise");
+  const Shape& input = teacher.type(teacher.inputs[0]).shape;
+  const Estimate teacher_cost = estimate(lower_for_estimate(simple_teacher), result.platform);
+  const std::string teacher_name = architecture_of(teacher);
+  result.teacher =
+      contender(teacher_name.empty() ? spec.teacher.stem().string() : teacher_name, simple_teacher, teacher_cost);
+  result.candidates = characterise(candidates_of(spec, teacher), input, data.classes(), result.platform);
+
+  meter.begin("identify");
+  result.teacher_validation_accuracy =
+      accuracy(logits(simple_teacher, split.validation, options.device), split.validation.labels, data.classes());
+  meter.add_macs(total_macs(simple_teacher) * split.validation.size());
+  const Distillation distillation{&simple_teacher, spec.temperature, spec.alpha};
+  const Probe probe = [&](const Architecture& architecture) {
+    TrainOptions short_run = distil_options(spec, options.device);
+    short_run.epochs = std::max(1, static_cast<int>(std::lround(spec.epochs * spec.probe)));
+    short_run.warmup_epochs = 0.1 * short_run.epochs;
+    short_run.ema_decay = 0;  // an average over a run this short lags behind it
+    short_run.checkpoint = work / ("probe-" + to_text(architecture) + ".checkpoint");
+    const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
+    const TrainResult probed = train(fresh, split.train, split.validation, short_run, distillation, progress);
+    meter.add_macs(probed.macs);
+    return probed.validation_accuracy;
+  };
+  const std::size_t chosen =
+      identify(result.candidates, result.limits, spec.probes, split.validation.size(), probe);
+  const Architecture& architecture = result.candidates[chosen].architecture;
+
+  meter.begin("distil");
+  TrainOptions full_run = distil_options(spec, options.device);
+  full_run.checkpoint = work / "distil.checkpoint";
+  const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
+  TrainResult trained = train(fresh, split.train, split.validation, full_run, distillation, progress);
+  meter.add_macs(trained.macs);
+  result.student = std::move(trained.graph);
+  result.epoch_loss = trained.epoch_loss;
+  result.epoch_accuracy = trained.epoch_accuracy;
+  result.student_validation_accuracy = trained.validation_accuracy;
+
+  meter.begin("quantise");
+  const Graph simple_student = simplify(result.student);
+  result.lowered = quantize_on(simple_student, split.train, spec.calibration, 0, spec.seed);
+  meter.add_macs(total_macs(simple_student) * std::min<std::int64_t>(spec.calibration, split.train.size()));
+
+  meter.begin("emit");
+  result.estimate = estimate(result.lowered, result.platform);
+  result.result = contender(to_text(architecture), simple_student, result.estimate);
+  const std::filesystem::path firmware = spec.output / "firmware";
+  write_firmware(firmware, emit(result.lowered, {.name = spec.name}, &result.platform, &result.estimate));
+  write_onnx(spec.output / "teacher.onnx", teacher);
+  write_onnx(spec.output / "student.onnx", result.student);
+  write_onnx(spec.output / "student_int8.onnx", result.lowered);
+
+  // Everything is decided: only now the test half is read, once, for the final numbers.
+  meter.begin("test");
+  const DataSet final_data = read_dataset(spec.data, Half::kTest);
+  const Samples& test = final_data.test;
+  result.test_images = test.size();
+  result.teacher.accuracy = accuracy(logits(simple_teacher, test, options.device), test.labels, data.classes());
+  result.student_float_accuracy = accuracy(logits(simple_student, test, options.device), test.labels, data.classes());
+  const SetRun run = run_set(result.lowered, test, "evaluating the int8 student", progress);
+  meter.add_macs((total_macs(simple_teacher) + 2 * total_macs(simple_student)) * test.size());
+  result.result.accuracy = run.accuracy.back();
+  result.confusion.assign(static_cast<std::size_t>(data.classes() * data.classes()), 0);
+  for (std::size_t i = 0; i < test.labels.size(); ++i) {
+    ++result.confusion[static_cast<std::size_t>(test.labels[i] * data.classes() + run.answers.back()[i])];
+  }
+
+  meter.begin("check");
+  progress.begin("checking the emitted C", test.size(), "images");
+  result.host_check = check_on_host(firmware, run.inputs, run.outputs);
+  progress.end(fmt::format("{} bytes of output compared, {} differ", thousands(result.host_check.bytes),
+                           result.host_check.differing));
+  if (result.host_check.differing != 0) {
+    throw InternalError(fmt::format("the emitted C and the evaluator differ in {} of {} bytes",
+                                    result.host_check.differing, result.host_check.bytes));
+  }
+  result.phases = meter.finish();
+  return result;
+}
+
+}  // namespace mj

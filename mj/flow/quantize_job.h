@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "mj/data/dataset.h"
+#include "mj/ir/graph.h"
+
+namespace mj {
+
+/// A float network lowered to int8, its ranges taken from `images` training samples drawn by the seed; `clip` as in
+/// `calibrate`.
+Graph quantize_on(const Graph& graph, const Samples& train, int images, double clip, std::uint64_t seed);
+
+}  // namespace mj

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/flow/spec.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "mj/base/error.h"
+#include "mj/base/file.h"
+#include "mj/base/text.h"
+#include "mj/base/toml.h"
+
+namespace mj {
+namespace {
+
+/// A number inside limits, else an error that says which.
+double limited(TomlTable& table, std::string_view key, double otherwise, double low, double high) {
+  const double value = table.number(key, otherwise);
+  if (!(value >= low && value <= high)) {
+    fail("{}: '{}' is {}; expected {} to {}", table.where(key), key, number_text(value), number_text(low), number_text(high));
+  }
+  return value;
+}
+
+int whole(TomlTable& table, std::string_view key, int otherwise, int low, int high) {
+  const std::int64_t value = table.integer(key, otherwise);
+  if (value < low || value > high) fail("{}: '{}' is {}; expected {} to {}", table.where(key), key, value, low, high);
+  return static_cast<int>(value);
+}
+
+/// Parses a text value, errors carrying its place.
+template <class Parse>
+auto parsed(TomlTable& table, std::string_view key, Parse parse) {
+  const std::string text = table.text(key);
+  return with_context(table.where(key), [&] { return parse(text); });
+}
+
+bool is_c_identifier(const std::string& name) {
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+}
+
+}  // namespace
+
+Spec parse_spec(std::string_view text, const std::string& name, const std::filesystem::path& folder) {
+  TomlTable top = TomlTable::parse(text, name);
+  if (const auto format = top.integer("format"); format != 1) {
+    fail("{}: format {} unknown; this millijoule reads format 1", top.where("format"), format);
+  }
+  Spec spec;
+  spec.name = top.text("name", spec.name);
+  if (!is_c_identifier(spec.name)) {
+    fail("{}: name '{}' is not a C identifier; expected letters, digits and underscores", top.where("name"), spec.name);
+  }
+  spec.seed = static_cast<std::uint64_t>(whole(top, "seed", 1, 0, 2147483647));
+
+  TomlTable teacher = top.table("teacher");
+  spec.teacher = folder / teacher.text("model");
+  teacher.finish();
+
+  TomlTable data = top.table("data");
+  spec.data = data.text("set");
+  spec.validation = limited(data, "validation", spec.validation, 0.01, 0.5);
+  data.finish();
+
+  TomlTable platform = top.table("platform");
+  spec.platform = platform.text("name");
+  if (spec.platform.ends_with(".toml")) spec.platform = (folder / spec.platform).string();
+  platform.finish();
+
+  TomlTable budget = top.table("budget");
+  spec.energy = parsed(budget, "energy", parse_energy);
+  if (spec.energy.value <= 0) fail("{}: energy is zero; expected more, e.g. \"3 mJ\"", budget.where("energy"));
+  if (budget.has("nvm")) spec.nvm = parsed(budget, "nvm", parse_bytes);
+  if (budget.has("ram")) spec.ram = parsed(budget, "ram", parse_bytes);
+  budget.finish();
+
+  TomlTable students = top.table("students");
+  for (const std::string& member : students.texts("candidates")) {
+    spec.students.push_back(with_context(students.where("candidates"), [&] { return parse_architecture(member); }));
+  }
+  spec.probes = whole(students, "probes", spec.probes, 1, 20);
+  spec.probe = limited(students, "probe", spec.probe, 0.001, 1);
+  students.finish();
+
+  TomlTable distil = top.table("distil");
+  spec.epochs = whole(distil, "epochs", spec.epochs, 1, 100000);
+  spec.batch = whole(distil, "batch", spec.batch, 2, 65536);
+  spec.learning_rate = limited(distil, "learning_rate", spec.learning_rate, 1e-9, 100);
+  spec.weight_decay = limited(distil, "weight_decay", spec.weight_decay, 0, 1);
+  spec.temperature = limited(distil, "temperature", spec.temperature, 0.01, 1000);
+  spec.alpha = limited(distil, "alpha", spec.alpha, 0, 1);
+  spec.crop = whole(distil, "crop", spec.crop, 0, 64);
+  spec.flip = distil.boolean("flip", spec.flip);
+  spec.ema = limited(distil, "ema", spec.ema, 0, 0.99999);
+  distil.finish();
+
+  TomlTable quantize = top.table("quantize");
+  spec.calibration = whole(quantize, "images", spec.calibration, 1, 1000000);
+  quantize.finish();
+
+  TomlTable output = top.table("output");
+  spec.output = output.text("folder", "out/" + spec.name);
+  output.finish();
+  top.finish();
+  return spec;
+}
+
+Spec read_spec(const std::filesystem::path& path) {
+  return parse_spec(read_text(path), path.string(), path.parent_path());
+}
+
+}  // namespace mj

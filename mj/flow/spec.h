@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mj/arch/architecture.h"
+#include "mj/base/units.h"
+
+namespace mj {
+
+/// What to design, read from a SPEC.toml (`format = 1`); `docs/spec.md` lists every key.
+struct Spec {
+  std::filesystem::path teacher;         ///< a model file, relative to the spec
+  std::string data;                      ///< as `read_dataset` takes it
+  double validation = 1.0 / 12;          ///< share of the training half held out for choices
+  std::string platform;                  ///< a name, or a path relative to the spec
+  Joules energy;                         ///< per inference
+  std::optional<Bytes> nvm;              ///< limits below the device's own
+  std::optional<Bytes> ram;
+  std::vector<Architecture> students;    ///< candidates; empty: derived from the teacher's family
+
+  int epochs = 10;                       ///< of the final distillation
+  int batch = 128;
+  double learning_rate = 0.1;
+  double weight_decay = 5e-4;
+  double temperature = 4;
+  double alpha = 0.9;
+  int crop = 2;                          ///< augmentation: pixels of random shift
+  bool flip = true;
+  double ema = 0;
+
+  double probe = 0.08;                   ///< share of the epochs each probe of stage 2 trains for
+  int probes = 3;                        ///< candidates that are probed; 1 trusts the size alone
+  int calibration = 500;                 ///< training images that set the ranges of the int8 quantisation
+
+  std::string name = "model";            ///< C identifier of the firmware
+  std::filesystem::path output;          ///< folder for the results, relative to the working directory
+  std::uint64_t seed = 1;
+};
+
+/// Parses and checks a spec. `folder` is what relative model and platform paths start from. Throws `Error` with file,
+/// line and key.
+Spec parse_spec(std::string_view text, const std::string& name, const std::filesystem::path& folder);
+Spec read_spec(const std::filesystem::path& path);
+
+}  // namespace mj
