@@ -5,7 +5,7 @@
 
 namespace mj {
 
-/// A positive real factor as fixed point: factor = multiplier * 2^(shift - 31), multiplier in [2^30, 2^31).
+/// A real factor as fixed point: factor = multiplier * 2^(shift - 31), multiplier in [2^30, 2^31), or both 0 for none.
 struct FixedPoint {
   std::int32_t multiplier = 0;
   std::int32_t shift = 0;  ///< positive is to the left
@@ -13,7 +13,8 @@ struct FixedPoint {
   bool operator==(const FixedPoint&) const = default;
 };
 
-/// TFLite's QuantizeMultiplier (tensorflow/lite/kernels/internal/quantization_util.cc).
+/// TFLite's QuantizeMultiplier (tensorflow/lite/kernels/internal/quantization_util.cc); `factor` is finite and not
+/// negative. Factors below 2^-32 become 0.
 FixedPoint fixed_point(double factor);
 
 /// How a product with a fixed-point factor is rounded.
@@ -22,7 +23,7 @@ enum class Rounding : std::uint8_t {
   kSingle,  ///< TFLITE_SINGLE_ROUNDING: one rounding of the 64-bit product, half up
 };
 
-/// TFLite's MultiplyByQuantizedMultiplier for 32-bit accumulators.
+/// TFLite's MultiplyByQuantizedMultiplier for 32-bit accumulators; shift in -31..30. A left shift that overflows wraps.
 std::int32_t multiply(std::int32_t x, FixedPoint factor, Rounding rounding);
 
 }  // namespace mj

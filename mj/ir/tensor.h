@@ -28,9 +28,12 @@ struct Tensor {
 
 /// A zeroed tensor of this type.
 Tensor make_tensor(Type type);
-/// The real numbers the elements stand for.
+/// The real numbers the elements stand for; scale * (q - zero point), rounded once to float. Integers without a
+/// quantisation stand for themselves.
 std::vector<float> dequantize(const Tensor& tensor);
-/// Real numbers as a tensor of this type, rounded to nearest (ties away from zero) and saturated when quantised.
+std::vector<float> dequantize(const Type& type, std::span<const std::byte> data);
+/// Real numbers as a tensor of this type. Integers: real / scale in float, rounded to nearest (ties away from zero),
+/// plus the zero point, saturated; what is not a number becomes the zero point. Throws `Error` when the counts differ.
 Tensor quantize(std::span<const float> reals, const Type& type);
 
 /// Pixels (or samples) as the real input of the graph: (pixel * scale - mean) / std, all in float.
