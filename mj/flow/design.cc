@@ -58,6 +58,25 @@ void require_match(const Graph& teacher, const DataSet& data, const std::string&
   }
 }
 
+/// Makes the folder, so that one that cannot be written to is told before the work and not after it; when the job fails
+/// before anything was written, the folder goes again.
+class OutputFolder {
+ public:
+  explicit OutputFolder(std::filesystem::path path) : path_(std::move(path)), existed_(std::filesystem::exists(path_)) {
+    make_writable_directory(path_);
+  }
+  ~OutputFolder() {
+    std::error_code ignored;
+    if (!existed_ && std::filesystem::is_empty(path_, ignored)) std::filesystem::remove(path_, ignored);
+  }
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+ private:
+  std::filesystem::path path_;
+  bool existed_;
+};
+
 Contender contender(std::string name, const Graph& simplified, const Estimate& cost) {
   return {.name = std::move(name),
           .parameters = parameter_count(simplified),
@@ -87,7 +106,7 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   result.spec = spec;
   result.energy_source = meter.energy_source();
   const std::filesystem::path work = spec.output / "work";
-  make_writable_directory(spec.output);
+  const OutputFolder output(spec.output);
   if (!options.resume) std::filesystem::remove_all(work);
 
   meter.begin("read");
@@ -173,7 +192,7 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
 
   meter.begin("check");
   progress.begin("checking the emitted C", test.size(), "images");
-  result.host_check = check_on_host(firmware, run.inputs, run.outputs);
+  result.host_check = check_on_host(firmware, spec.name, run.inputs, run.outputs);
   progress.end(fmt::format("{} bytes of output compared, {} differ", thousands(result.host_check.bytes),
                            result.host_check.differing));
   if (result.host_check.differing != 0) {

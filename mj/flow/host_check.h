@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <vector>
+#include <string>
 
-#include "mj/ir/graph.h"
 #include "mj/ir/tensor.h"
 
 namespace mj {
@@ -18,10 +17,10 @@ struct HostCheck {
   std::int64_t differing = 0;  ///< bytes that differ from the evaluator's; anything but 0 is a bug of ours
 };
 
-/// Compiles the firmware folder with the host's compiler by its own Makefile (in a folder of its own, nothing is left
+/// Compiles the firmware folder (emitted as `name`) with the host's compiler by its own Makefile (in a folder of its own, nothing is left
 /// behind), feeds it the inputs and compares every byte of every output with `expected` (outputs of one sample after the
 /// other). Throws `Error` when there is no compiler, `InternalError` when the emitted code does not compile or crashes.
-HostCheck check_on_host(const std::filesystem::path& firmware, std::span<const Tensor> inputs,
+HostCheck check_on_host(const std::filesystem::path& firmware, const std::string& name, std::span<const Tensor> inputs,
                         std::span<const std::byte> expected);
 
 }  // namespace mj

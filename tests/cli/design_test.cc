@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/cli/command_line.h"
+
+extern char** environ;
+
+namespace mj {
+namespace {
+
+constexpr const char* kSpec = R"(format = 1
+name = "bars"
+seed = 7
+[teacher]
+model = "teacher.onnx"
+[data]
+set = "npy:DATA"
+validation = 0.2
+[platform]
+name = "msp430fr5994"
+[budget]
+energy = "ENERGY"
+[students]
+probes = 2
+probe = 0.2
+[distil]
+epochs = EPOCHS
+batch = 32
+learning_rate = 0.05
+flip = false
+crop = 0
+[quantize]
+images = 100
+)";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  return text;
+}
+
+/// A folder with data, a teacher and a spec; made once for all tests.
+class Design : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new ScratchFolder;
+    write_bars(folder_->path(), 600, 150);
+    const Ran trained = millijoule({"train", "--arch", "resnet-8-w8-s1", "--data", "npy:" + folder_->path().string(), "-o",
+                                    *folder_ / "teacher.onnx", "--epochs", "4", "--batch", "32", "--lr", "0.05", "--threads", "2"});
+    ASSERT_EQ(trained.exit_code, 0) << trained.errors;
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static std::string spec(const std::string& name, const std::string& energy, int epochs) {
+    std::string text = replaced(kSpec, "DATA", folder_->path().string());
+    text = replaced(replaced(text, "ENERGY", energy), "EPOCHS", std::to_string(epochs));
+    const std::string path = *folder_ / name;
+    write_file(path, text);
+    return path;
+  }
+  static std::string run_error(const std::string& text) {
+    write_file(*folder_ / "bad.toml", text);
+    const Ran ran = millijoule({"design", *folder_ / "bad.toml", "-o", *folder_ / "bad"});
+    EXPECT_EQ(ran.exit_code, 1) << ran.output;
+    EXPECT_FALSE(std::filesystem::exists(*folder_ / "bad")) << "something was left behind";
+    return replaced(ran.errors.substr(ran.errors.rfind("millijoule: ")), folder_->path().string(), "HERE");
+  }
+  static ScratchFolder* folder_;
+};
+
+ScratchFolder* Design::folder_ = nullptr;
+
+TEST_F(Design, GivesTheSameBytesTwiceAndKeepsItsPromises) {
+  const std::string path = spec("spec.toml", "3 mJ", 4);
+  const Ran first = millijoule({"design", path, "-o", *folder_ / "one", "--threads", "2"});
+  ASSERT_EQ(first.exit_code, 0) << first.errors;
+  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "two", "--threads", "2"}).exit_code, 0);
+  auto one = files_below(*folder_ / "one"), two = files_below(*folder_ / "two");
+  // Measured seconds and joules are the only difference there may be.
+  EXPECT_EQ(one.erase("run.json"), 1u);
+  two.erase("run.json");
+  ASSERT_EQ(one.size(), two.size());
+  for (const auto& [name, bytes] : one) EXPECT_EQ(bytes, two[name]) << name;
+
+  const auto report = nlohmann::json::parse(read_text(*folder_ / "one/report.json"));
+  EXPECT_GE(report["result"]["accuracy"].get<double>(), 0.9);
+  EXPECT_LE(report["result"]["energy_j"].get<double>(), 3e-3);
+  EXPECT_EQ(report["host_check"]["differing"], 0);
+  EXPECT_EQ(report["host_check"]["bytes"], 150 * 3);
+  EXPECT_TRUE(one.contains("report.html"));
+  EXPECT_TRUE(one.contains("firmware/bars.c"));
+  EXPECT_EQ(read_text(*folder_ / "one/report.html").find("http"), std::string::npos) << "the page must not need a network";
+
+  // The written int8 model is the one that was measured.
+  const Ran evaluated = millijoule({"eval", *folder_ / "one/student_int8.onnx", "--data", "npy:" + folder_->path().string(), "--json", "-"});
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.errors;
+  EXPECT_EQ(nlohmann::json::parse(evaluated.output)["accuracy"].get<double>(), report["result"]["accuracy"].get<double>());
+}
+
+TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
+  const std::string path = spec("kill.toml", "3 mJ", 12);
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "whole", "--threads", "2"}).exit_code, 0);
+  const double whole_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (int kill = 0; kill < 6; ++kill) {
+    const std::string output = *folder_ / "killed";
+    std::vector<std::string> words = {MJ_PROGRAM, "design", path, "-o", output, "--threads", "2", "--resume"};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    pid_t child = 0;
+    ASSERT_EQ(posix_spawn(&child, MJ_PROGRAM, nullptr, nullptr, arguments.data(), environ), 0);
+    std::this_thread::sleep_for(std::chrono::duration<double>(whole_seconds * (0.25 + 0.12 * kill)));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  const Ran resumed = millijoule({"design", path, "-o", *folder_ / "killed", "--threads", "2", "--resume"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.errors;
+  const auto whole = files_below(*folder_ / "whole"), killed = files_below(*folder_ / "killed");
+  for (const auto& [name, bytes] : whole) {
+    if (name == "run.json" || name.starts_with("work/")) continue;
+    ASSERT_TRUE(killed.contains(name)) << name;
+    EXPECT_EQ(bytes, killed.at(name)) << name;
+  }
+}
+
+TEST_F(Design, ImpossibleBudgetNamesTheSmallestStudent) {
+  const Ran ran = millijoule({"design", spec("small.toml", "1 nJ", 4), "-o", *folder_ / "small"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.errors.find("no student fits 1.00 nJ per inference"), std::string::npos) << ran.errors;
+  EXPECT_NE(ran.errors.find("the smallest, resnet-"), std::string::npos) << ran.errors;
+  EXPECT_FALSE(std::filesystem::exists(*folder_ / "small")) << "something was left behind";
+}
+
+TEST_F(Design, BadSpecs) {
+  const std::string good = read_text(spec("good.toml", "3 mJ", 4));
+  EXPECT_EQ(run_error(replaced(good, "epochs =", "epoch =")),
+            "millijoule: HERE/bad.toml:18: unknown key 'epoch' in [distil]; did you mean 'epochs'?\n");
+  EXPECT_EQ(run_error(replaced(good, "3 mJ", "3 mW")),
+            "millijoule: HERE/bad.toml:12: '3 mW': unknown unit 'mW' for an energy; expected one of J, mJ, uJ, nJ, pJ, kJ, Wh, mWh\n");
+  EXPECT_EQ(run_error(replaced(good, "teacher.onnx", "none.onnx")), "millijoule: HERE/none.onnx: no such file\n");
+  EXPECT_EQ(run_error(replaced(good, "npy:HERE", "x") + "[budgets]\n"),
+            "millijoule: HERE/bad.toml:25: unknown key 'budgets'; did you mean 'budget'?\n");
+  EXPECT_EQ(run_error(replaced(good, "validation = 0.2", "validation = 2")),
+            "millijoule: HERE/bad.toml:8: 'validation' is 2; expected 0.01 to 0.5\n");
+  EXPECT_EQ(run_error(replaced(good, "msp430fr5994", "msp430fr5995")).substr(0, 38), "millijoule: unknown platform 'msp430fr");
+}
+
+TEST_F(Design, OutputThatCannotBeWritten) {
+  write_file(*folder_ / "plain-file", std::string_view("x"));
+  const Ran ran = millijoule({"design", spec("output.toml", "3 mJ", 4), "-o", *folder_ / "plain-file"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.errors.find("plain-file"), std::string::npos) << ran.errors;
+  EXPECT_EQ(read_text(*folder_ / "plain-file"), "x");
+}
+
+}  // namespace
+}  // namespace mj
