@@ -30,6 +30,9 @@ ImportResult import_onnx(const std::filesystem::path& path);
 /// From memory; `folder` is where external initialisers are looked for.
 ImportResult parse_onnx(std::span<const std::byte> bytes, const std::filesystem::path& folder);
 
+/// Reads a model of any known format by its content (ONNX, TFLite).
+ImportResult import_model(const std::filesystem::path& path);
+
 /// Reads a model of any known format by its content (ONNX, TFLite) and throws one `Error` that lists every unsupported
 /// operator with its node name.
 Graph read_model(const std::filesystem::path& path);
