@@ -22,3 +22,16 @@ function(mj_layer name)
   target_link_libraries(mj_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE} mj_options)
   target_include_directories(mj_${name} PUBLIC ${PROJECT_SOURCE_DIR})
 endfunction()
+
+# mj_embed_runtime(TARGET): the C of runtime/ as data inside the target, so that the program works wherever it is moved.
+function(mj_embed_runtime target)
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/runtime/*.h ${PROJECT_SOURCE_DIR}/runtime/*.c)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/runtime_texts.cc)
+  set(script ${PROJECT_SOURCE_DIR}/cmake/embed_texts.cmake)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DFOLDER=${PROJECT_SOURCE_DIR}/runtime -P ${script}
+    DEPENDS ${files} ${script}
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()

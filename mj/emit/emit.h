@@ -6,6 +6,7 @@
 #include <string>
 
 #include "mj/ir/graph.h"
+#include "mj/ir/memory.h"
 #include "mj/platform/platform.h"
 
 namespace mj {
@@ -19,14 +20,13 @@ struct EmitOptions {
 using Firmware = std::map<std::string, std::string>;
 
 /// Prints a lowered (int8, planned) graph as strict C99. Throws `Error` naming every node without an integer kernel.
-/// `platform` and the estimate fill the README's budget table; neither changes the code.
+/// `platform` and the estimate fill the README's budget table and the manifest; neither changes the code. The same
+/// arguments give the same bytes.
 Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* platform = nullptr,
               const Estimate* estimate = nullptr);
 
-/// Writes the folder: into a temporary one beside it, then renamed, so that a reader never sees half of it.
+/// Writes the folder: into a temporary one beside it, then renamed, so that a reader never sees half of it. An older
+/// firmware folder of that name is replaced; throws `Error` on anything else that is there.
 void write_firmware(const std::filesystem::path& directory, const Firmware& firmware);
-
-/// Bytes of the state struct that the emitted header asserts: what the report calls RAM, less the stack.
-Bytes state_bytes(const Graph& lowered);
 
 }  // namespace mj

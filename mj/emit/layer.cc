@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/emit/layer.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "mj/base/error.h"
+
+namespace mj {
+namespace {
+
+const Buffer& buffer_of(const Graph& graph, ValueId value) {
+  const auto& buffers = graph.plan->buffers;
+  const auto found = std::ranges::find(buffers, value, &Buffer::value);
+  MJ_CHECK(found != buffers.end());
+  return *found;
+}
+
+void check_int8(const Layer& layer) {
+  for (std::size_t i = 0; i < layer.input_count(); ++i) {
+    const Value& value = layer.input_value(i);
+    if (!value.constant() && value.type.dtype != DType::kI8) {
+      fail("input is {}; emitted code computes with i8", type_text(value.type));
+    }
+  }
+  if (layer.output().dtype != DType::kI8) {
+    fail("output is {}; emitted code computes with i8", type_text(layer.output()));
+  }
+}
+
+}  // namespace
+
+Layer::Layer(const Graph& graph, std::int32_t index)
+    : graph_(graph), node_(graph.nodes[static_cast<std::size_t>(index)]), index_(index) {}
+
+std::string Layer::place(ValueId value) const { return fmt::format("arena + {}", buffer_of(graph_, value).offset); }
+
+std::string Layer::operand(std::size_t i) const {
+  return input_value(i).constant() ? constant_name(i) : place(node_.inputs[i]);
+}
+
+std::string Layer::result() const { return place(node_.output); }
+
+std::string Layer::constant_name(std::size_t i) const { return fmt::format("constant_{}", node_.inputs[i]); }
+
+bool Layer::in_place() const {
+  return !input_value(0).constant() &&
+         buffer_of(graph_, node_.inputs[0]).offset == buffer_of(graph_, node_.output).offset;
+}
+
+std::string Layer::own_name(std::string_view what) const {
+  return fmt::format("{}_{}{}{}", op_name(node_.op), index_, what.empty() ? "" : "_", what);
+}
+
+std::string Layer::define(std::string_view type, const Fields& fields, std::string_view what) {
+  std::string name = own_name(what);
+  code.constants += struct_definition(type, name, fields);
+  return name;
+}
+
+void Layer::call(std::string_view function, std::string_view file, std::initializer_list<std::string> arguments) {
+  code.statements += fmt::format("  {}({});\n", function, fmt::join(arguments, ", "));
+  code.runtime.emplace(file);
+}
+
+LayerCode print_layer(const Graph& graph, std::int32_t index) {
+  const Node& node = graph.nodes[static_cast<std::size_t>(index)];
+  return with_context(describe(node), [&] {
+    Layer layer(graph, index);
+    // Nodes that have no integer kernel at all say so themselves.
+    if (!std::holds_alternative<BatchNorm>(node.op)) {
+      check_int8(layer);
+    }
+    std::visit([&](const auto& op) { print_op(op, layer); }, node.op);
+    return std::move(layer.code);
+  });
+}
+
+std::string constant_definition(const Graph& graph, ValueId id) {
+  const Value& value = graph.value(id);
+  const std::string name = fmt::format("constant_{}", id);
+  const std::string comment = fmt::format("/* {} {} */\n", comment_text(value.name), comment_text(type_text(value.type)));
+  switch (value.type.dtype) {
+    case DType::kI8:
+      return comment + array_definition("int8_t", name, value.data.as<std::int8_t>());
+    case DType::kI32:
+      return comment + array_definition("int32_t", name, value.data.as<std::int32_t>());
+    case DType::kF32:
+    case DType::kI16:
+      break;
+  }
+  fail("constant '{}' is {}; emitted code holds i8 and i32", value.name, type_text(value.type));
+}
+
+std::string int16_text(std::int64_t value, std::string_view what) {
+  if (value < -32768 || value > 32767) {
+    fail("{} is {}; the kernels count up to 32767", what, value);
+  }
+  return std::to_string(value);
+}
+
+std::string whole_tile(std::int64_t rows, std::int64_t channels) {
+  return fmt::format("(mj_tile){{0, {}, 0, {}}}", int16_text(rows, "number of rows"),
+                     int16_text(channels, "number of channels"));
+}
+
+std::string output_text(const Affine& y, const Int8Limits& limits) {
+  return fmt::format("{{{}, {}, {}}}", y.zero_point, limits.low, limits.high);
+}
+
+Loops merge_loops(const Shape& shape, const std::vector<std::vector<std::int64_t>>& steps) {
+  constexpr std::size_t kLoops = 4;
+  Loops merged{{}, std::vector<std::vector<std::int64_t>>(steps.size())};
+  const auto append = [&](std::int64_t size, std::size_t dimension) {
+    merged.size.push_back(size);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      merged.steps[i].push_back(steps[i][dimension]);
+    }
+  };
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) {
+      continue;
+    }
+    // The outermost stays alone: its count is what tiles are cut from.
+    bool merges = merged.size.size() > 1;
+    for (std::size_t i = 0; i < steps.size() && merges; ++i) {
+      merges = merged.steps[i].back() == steps[i][d] * shape[d];
+    }
+    if (!merges) {
+      append(shape[d], d);
+      continue;
+    }
+    merged.size.back() *= shape[d];
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      merged.steps[i].back() = steps[i][d];
+    }
+  }
+  if (merged.size.size() > kLoops) {
+    fail("needs {} nested loops over {}; the kernels have {}", merged.size.size(), shape_text(shape), kLoops);
+  }
+  // A single loop is a line; otherwise loops of one turn go between the rows and the rest.
+  const std::size_t at = merged.size.size() > 1 ? 1 : 0;
+  const std::size_t missing = kLoops - merged.size.size();
+  merged.size.insert(merged.size.begin() + static_cast<std::ptrdiff_t>(at), missing, 1);
+  for (auto& list : merged.steps) {
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), missing, 0);
+  }
+  return merged;
+}
+
+std::vector<std::int64_t> row_major_steps(const Shape& shape) {
+  std::vector<std::int64_t> steps(shape.size());
+  std::int64_t step = 1;
+  for (std::size_t d = shape.size(); d-- > 0;) {
+    steps[d] = step;
+    step *= shape[d];
+  }
+  return steps;
+}
+
+std::vector<std::int64_t> broadcast_steps(const Shape& shape, const Shape& full) {
+  const std::vector<std::int64_t> own = row_major_steps(shape);
+  std::vector<std::int64_t> steps(full.size(), 0);
+  const std::size_t missing = full.size() - shape.size();
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    steps[missing + d] = shape[d] == 1 ? 0 : own[d];
+  }
+  return steps;
+}
+
+}  // namespace mj

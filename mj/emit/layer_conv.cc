@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Convolutions and fully connected layers.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <limits>
+#include <utility>
+
+#include "mj/base/error.h"
+#include "mj/emit/layer.h"
+
+namespace mj {
+namespace {
+
+struct Channels {
+  std::vector<std::int32_t> multiplier;
+  std::vector<std::int8_t> shift;
+};
+
+Channels split(const std::vector<FixedPoint>& factors) {
+  Channels channels;
+  for (const FixedPoint& factor : factors) {
+    channels.multiplier.push_back(factor.multiplier);
+    channels.shift.push_back(static_cast<std::int8_t>(factor.shift));
+  }
+  return channels;
+}
+
+const Quantization& weight_quantization(const Layer& layer) {
+  const Type& weight = layer.input(1);
+  if (weight.dtype != DType::kI8 || !weight.quant || !layer.input_value(1).constant()) {
+    fail("weight is {}; expected i8 constants with their scales", type_text(weight));
+  }
+  return *weight.quant;
+}
+
+std::vector<std::int32_t> biases(const Layer& layer, std::int64_t outputs) {
+  std::vector<std::int32_t> bias(static_cast<std::size_t>(outputs), 0);
+  if (layer.input_count() > 2) {
+    const auto given = layer.input_value(2).data.as<std::int32_t>();
+    MJ_CHECK(given.size() == bias.size());
+    bias.assign(given.begin(), given.end());
+  }
+  return bias;
+}
+
+/// Bias less zero point times the sum of the weights of each output, so that a kernel may multiply x as it is stored.
+std::vector<std::int32_t> biases_without_zero_point(const Layer& layer, std::int64_t outputs, std::int32_t zero_point) {
+  const auto weight = layer.input_value(1).data.as<std::int8_t>();
+  std::vector<std::int32_t> bias = biases(layer, outputs);
+  const std::size_t depth = weight.size() / bias.size();
+  for (std::size_t c = 0; c < bias.size(); ++c) {
+    std::int64_t folded = bias[c];
+    std::int64_t reach = 0;
+    for (const std::int8_t w : weight.subspan(c * depth, depth)) {
+      folded -= std::int64_t{zero_point} * w;
+      reach += 128 * std::abs(w);
+    }
+    // No partial sum of the kernel may leave 32 bits.
+    const std::int64_t largest = reach + std::abs(folded);
+    if (largest > std::numeric_limits<std::int32_t>::max()) {
+      fail("weights and bias of output {} can reach {}; expected to fit the 32-bit accumulator", c, largest);
+    }
+    bias[c] = static_cast<std::int32_t>(folded);
+  }
+  return bias;
+}
+
+std::string define_weights(Layer& layer, const std::string& bias, const std::vector<FixedPoint>& factors) {
+  const Channels channels = split(factors);
+  const std::string multiplier = layer.define_array<std::int32_t>("int32_t", "multiplier", channels.multiplier);
+  const std::string shift = layer.define_array<std::int8_t>("int8_t", "shift", channels.shift);
+  return layer.define(
+      "mj_weights",
+      {{"weight", layer.constant_name(1)}, {"bias", bias}, {"multiplier", multiplier}, {"shift", shift}}, "weights");
+}
+
+}  // namespace
+
+void print_op(const Conv2d& op, Layer& layer) {
+  const Shape& in = layer.input(0).shape;
+  const Shape& out = layer.output().shape;
+  const Shape& weight = layer.input(1).shape;
+  const Affine x = int8_affine(layer.input(0), "input");
+  const Affine y = int8_affine(layer.output(), "output");
+  const auto factors = conv_factors(x, weight_quantization(layer), out[2], y);
+  // The kernels step over the padded image with 16-bit positions.
+  int16_text(in[0] + op.pad[0] + op.pad[2], "height with padding");
+  int16_text(in[1] + op.pad[1] + op.pad[3], "width with padding");
+
+  const bool has_bias = layer.input_count() > 2;
+  const std::string bias =
+      has_bias ? layer.constant_name(2) : layer.define_array<std::int32_t>("int32_t", "bias", biases(layer, out[2]));
+  const std::string weights = define_weights(layer, bias, factors);
+  const std::string conv = layer.define("mj_conv", {{"in_h", int16_text(in[0], "height")},
+                                                    {"in_w", int16_text(in[1], "width")},
+                                                    {"in_c", int16_text(in[2], "number of input channels")},
+                                                    {"out_w", int16_text(out[1], "output width")},
+                                                    {"out_c", int16_text(out[2], "number of channels")},
+                                                    {"kernel_h", std::to_string(weight[1])},
+                                                    {"kernel_w", std::to_string(weight[2])},
+                                                    {"stride_h", int16_text(op.stride[0], "stride")},
+                                                    {"stride_w", int16_text(op.stride[1], "stride")},
+                                                    {"dilation_h", int16_text(op.dilation[0], "dilation")},
+                                                    {"dilation_w", int16_text(op.dilation[1], "dilation")},
+                                                    {"pad_top", std::to_string(op.pad[0])},
+                                                    {"pad_left", std::to_string(op.pad[1])},
+                                                    {"groups", std::to_string(op.groups)},
+                                                    {"in_zero", std::to_string(x.zero_point)},
+                                                    {"out", output_text(y, int8_limits(op.clamp, y))}});
+  const std::string tile = whole_tile(out[0], out[2]);
+  if (op.groups > 1 && weight[3] == 1) {
+    layer.call("mj_depthwise", "mj_depthwise.c", {"&" + conv, tile, layer.operand(0), "&" + weights, layer.result()});
+  } else {
+    layer.call("mj_conv2d", "mj_conv2d.c",
+               {"&" + conv, tile, layer.operand(0), "&" + weights, layer.result(), "state->scratch"});
+  }
+}
+
+void print_op(const Linear& op, Layer& layer) {
+  const Affine x = int8_affine(layer.input(0), "input");
+  const Affine y = int8_affine(layer.output(), "output");
+  const std::int64_t features = layer.input(0).shape.back();
+  const std::int64_t outputs = layer.output().shape.back();
+  const std::int64_t rows = layer.output().count() / outputs;
+  const auto factors = linear_factors(x, weight_quantization(layer), outputs, y);
+  const std::string bias =
+      layer.define_array<std::int32_t>("int32_t", "bias", biases_without_zero_point(layer, outputs, x.zero_point));
+  const std::string weights = define_weights(layer, bias, factors);
+  const std::string linear = layer.define("mj_linear", {{"in_c", int16_text(features, "number of features")},
+                                                        {"out_c", int16_text(outputs, "number of outputs")},
+                                                        {"out", output_text(y, int8_limits(op.clamp, y))}});
+  layer.call("mj_fully_connected", "mj_fully_connected.c",
+             {"&" + linear, whole_tile(rows, outputs), layer.operand(0), "&" + weights, layer.result()});
+}
+
+void print_op(const BatchNorm&, Layer&) { fail("has no integer kernel; expected to be folded before"); }
+
+}  // namespace mj

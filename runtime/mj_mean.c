@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT-0 */
+#include "mj_arithmetic.h"
+#include "mj_kernels.h"
+
+static int32_t sum_over(const mj_mean* mean, const int8_t* x) {
+  int32_t sum = 0;
+  size_t i, j;
+  for (i = 0; i < mean->reduced_size[0]; ++i) {
+    const int8_t* from = x;
+    for (j = 0; j < mean->reduced_size[1]; ++j) {
+      sum += *from;
+      from += mean->reduced_step[1];
+    }
+    x += mean->reduced_step[0];
+  }
+  return sum;
+}
+
+void mj_mean_over(const mj_mean* mean, mj_tile tile, const int8_t* x, int8_t* y) {
+  int16_t row;
+  y += (size_t)tile.row0 * mean->size[1];
+  for (row = tile.row0; row < tile.row1; ++row) {
+    const int8_t* from = x + (size_t)row * mean->step[0];
+    size_t i;
+    for (i = 0; i < mean->size[1]; ++i) {
+      const int32_t sum = sum_over(mean, from) - mean->in_sum_zero;
+      *y++ = mj_saturate(mj_scale(sum, mean->multiplier, mean->shift), mean->out.zero, mean->out.low, mean->out.high);
+      from += mean->step[1];
+    }
+  }
+}

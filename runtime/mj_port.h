@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT-0 */
+/*
+ * What differs between targets: the dot products and the high half of a product.
+ *
+ * A port is one header with
+ *   mj_dot_s16, mj_dot_s8, mj_dot_strided   the inner loops of every kernel that multiplies and accumulates
+ *   mj_high_multiply                        a * b / 2^31, rounded
+ * and it may place the runtime's code and data as the target needs. Constants reach a kernel as pointers to near memory
+ * (mj_weights); a target that keeps them out of the reach of pointers copies them there first.
+ * Define MJ_PORT_HEADER to use a port of your own.
+ */
+#ifndef MJ_PORT_H
+#define MJ_PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(MJ_PORT_HEADER)
+#include MJ_PORT_HEADER
+#elif defined(__MSP430__)
+#include "mj_port_msp430.h"
+#else
+#include "mj_port_generic.h"
+#endif
+
+/* The only two functions of the C library that are used; declared here because bare targets come without <string.h>. */
+void* memcpy(void* to, const void* from, size_t n);
+void* memset(void* to, int value, size_t n);
+
+/* The arithmetic relies on shifts of negative numbers being arithmetic, as they are with every compiler in use. */
+typedef char mj_assert_arithmetic_shift[((-1) >> 1) == -1 ? 1 : -1];
+
+#endif
