@@ -67,7 +67,7 @@ bool TomlTable::has(std::string_view key) {
 
 // One accessor per type: finds the node, checks its type, says where and what otherwise.
 #define MJ_TOML_GET(key, test, expected)                                                                      \
-  if (!has(key)) fail("{}: '{}' is missing{}; expected {}", where(), key, inside(state_->path), expected);     \
+  if (!has(key)) missing(key, expected);                                                                      \
   const toml::node& node = *state_->table->get(key);                                                          \
   if (!(test)) fail("{}: '{}'{} is {}; expected {}", where(key), key, inside(state_->path), type_name(node), expected)
 
@@ -136,6 +136,15 @@ std::vector<std::string> TomlTable::keys() const {
   for (const auto& [key, node] : *state_->table) out.emplace_back(key.str());
   std::sort(out.begin(), out.end());
   return out;
+}
+
+void TomlTable::missing(std::string_view key, std::string_view expected) const {
+  std::vector<std::string> others = keys();
+  std::erase_if(others, [&](const std::string& other) { return state_->asked.contains(other); });
+  if (const auto slip = nearest(key, others)) {
+    fail("{}: unknown key '{}'{}; did you mean '{}'?", where(*slip), *slip, inside(state_->path), key);
+  }
+  fail("{}: '{}' is missing{}; expected {}", where(), key, inside(state_->path), expected);
 }
 
 void TomlTable::finish() const {

@@ -38,6 +38,10 @@ class TomlTable {
   /// "spec.toml:4" for the key, or for the table itself when the key is missing or empty.
   std::string where(std::string_view key = {}) const;
 
+  /// Throws the `Error` of a key that is not there: `spec.toml:3: unknown key 'energie' in [budget]; did you mean 'energy'?`
+  /// when a key that nothing has asked for looks like it, else that it is missing and what was expected.
+  [[noreturn]] void missing(std::string_view key, std::string_view expected) const;
+
   /// Throws `Error` for the first key that no getter asked for, with the nearest one that was asked for.
   void finish() const;
 

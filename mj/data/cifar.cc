@@ -9,8 +9,8 @@
 #include "mj/base/text.h"
 #include "mj/data/formats.h"
 
-// The binary versions are described on https://www.cs.toronto.edu/~kriz/cifar.html: records of one label byte (CIFAR-100:
-// coarse, then fine) and 32x32 pixels, all red ones first, then green, then blue.
+// The binary versions are described on https://www.cs.toronto.edu/~kriz/cifar.html: records of one label byte
+// (CIFAR-100: coarse, then fine) and 32x32 pixels, all red ones first, then green, then blue.
 
 namespace mj {
 namespace {
@@ -25,19 +25,21 @@ constexpr std::array<const char*, 10> kCifar10Names{"airplane", "automobile", "b
                                                     "dog",      "frog",       "horse", "ship", "truck"};
 
 constexpr std::array<const char*, 100> kCifar100Names{
-    "apple",      "aquarium_fish", "baby",         "bear",       "beaver",     "bed",        "bee",         "beetle",
-    "bicycle",    "bottle",        "bowl",         "boy",        "bridge",     "bus",        "butterfly",   "camel",
-    "can",        "castle",        "caterpillar",  "cattle",     "chair",      "chimpanzee", "clock",       "cloud",
-    "cockroach",  "couch",         "crab",         "crocodile",  "cup",        "dinosaur",   "dolphin",     "elephant",
-    "flatfish",   "forest",        "fox",          "girl",       "hamster",    "house",      "kangaroo",    "keyboard",
-    "lamp",       "lawn_mower",    "leopard",      "lion",       "lizard",     "lobster",    "man",         "maple_tree",
-    "motorcycle", "mountain",      "mouse",        "mushroom",   "oak_tree",   "orange",     "orchid",      "otter",
-    "palm_tree",  "pear",          "pickup_truck", "pine_tree",  "plain",      "plate",      "poppy",       "porcupine",
-    "possum",     "rabbit",        "raccoon",      "ray",        "road",       "rocket",     "rose",        "sea",
-    "seal",       "shark",         "shrew",        "skunk",      "skyscraper", "snail",      "snake",       "spider",
-    "squirrel",   "streetcar",     "sunflower",    "sweet_pepper", "table",    "tank",       "telephone",   "television",
-    "tiger",      "tractor",       "train",        "trout",      "tulip",      "turtle",     "wardrobe",    "whale",
-    "willow_tree", "wolf",         "woman",        "worm"};
+    "apple",      "aquarium_fish", "baby",         "bear",       "beaver",      "bed",         "bee",
+    "beetle",     "bicycle",       "bottle",       "bowl",       "boy",         "bridge",      "bus",
+    "butterfly",  "camel",         "can",          "castle",     "caterpillar", "cattle",      "chair",
+    "chimpanzee", "clock",         "cloud",        "cockroach",  "couch",       "crab",        "crocodile",
+    "cup",        "dinosaur",      "dolphin",      "elephant",   "flatfish",    "forest",      "fox",
+    "girl",       "hamster",       "house",        "kangaroo",   "keyboard",    "lamp",        "lawn_mower",
+    "leopard",    "lion",          "lizard",       "lobster",    "man",         "maple_tree",  "motorcycle",
+    "mountain",   "mouse",         "mushroom",     "oak_tree",   "orange",      "orchid",      "otter",
+    "palm_tree",  "pear",          "pickup_truck", "pine_tree",  "plain",       "plate",       "poppy",
+    "porcupine",  "possum",        "rabbit",       "raccoon",    "ray",         "road",        "rocket",
+    "rose",       "sea",           "seal",         "shark",      "shrew",       "skunk",       "skyscraper",
+    "snail",      "snake",         "spider",       "squirrel",   "streetcar",   "sunflower",   "sweet_pepper",
+    "table",      "tank",          "telephone",    "television", "tiger",       "tractor",     "train",
+    "trout",      "tulip",         "turtle",       "wardrobe",   "whale",       "willow_tree", "wolf",
+    "woman",      "worm"};
 
 struct File {
   const char* name;

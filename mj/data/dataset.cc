@@ -26,7 +26,7 @@ struct Format {
 DataSet read_idx_dir(const fs::path& dir, Half half) { return read_idx(dir, half); }
 
 constexpr std::array kFormats{
-    Format{"idx", read_idx_dir}, Format{"cifar10", read_cifar10},  Format{"cifar100", read_cifar100},
+    Format{"idx", read_idx_dir},   Format{"cifar10", read_cifar10}, Format{"cifar100", read_cifar100},
     Format{"images", read_images}, Format{"npy", read_npy_set},
 };
 
@@ -47,9 +47,8 @@ DataSet read_any(std::string_view specification, Half half) {
   std::vector<std::string> names{"fashion-mnist"};
   for (const Format& format : kFormats) names.push_back(format.name);
   const std::optional<std::string> meant = nearest(name, names);
-  fail(
-      "unknown data set '{}'{}; expected fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR or npy:DIR",
-      specification, meant ? fmt::format(" (did you mean {}?)", *meant) : "");
+  fail("unknown data set '{}'{}; expected fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR or npy:DIR",
+       specification, meant ? fmt::format(" (did you mean {}?)", *meant) : "");
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 
 #include "mj/data/dataset.h"
 
-// The readers behind `read_dataset`, one file per format. Each takes the folder and gives the halves asked for; the class
-// names never depend on which half that is.
+// The readers behind `read_dataset`, one file per format. Each takes the folder and gives the halves asked for; the
+// class names never depend on which half that is.
 
 namespace mj {
 
@@ -23,7 +23,8 @@ inline constexpr std::int64_t kMaxImageSide = 4096;
 inline constexpr std::int64_t kMaxSampleBytes = std::int64_t{16} << 30;
 inline constexpr std::int32_t kMaxClasses = 65536;
 
-/// MNIST's IDX files, plain or gzip. Without `class_names` they come from `class_names.txt`, else are the labels' numbers.
+/// MNIST's IDX files, plain or gzip. Without `class_names` they come from `class_names.txt`, else are the labels'
+/// numbers.
 DataSet read_idx(const std::filesystem::path& dir, Half half, std::vector<std::string> class_names = {});
 
 /// Fashion-MNIST where Debian's package `dataset-fashion-mnist` puts it.
@@ -39,8 +40,8 @@ DataSet read_images(const std::filesystem::path& dir, Half half);
 /// `x_train.npy y_train.npy x_test.npy y_test.npy`.
 DataSet read_npy_set(const std::filesystem::path& dir, Half half);
 
-/// The lines of a file of class names, without the empty ones. Throws `Error` when a name comes twice or there are more than
-/// `kMaxClasses`.
+/// The lines of a file of class names, without the empty ones. Throws `Error` when a name comes twice or there are more
+/// than `kMaxClasses`.
 std::vector<std::string> read_class_names(const std::filesystem::path& path);
 
 /// "0", "1", ..., for labels without names: one more class than the largest label. Throws `Error` naming `path` when a

@@ -152,11 +152,12 @@ DataSet read_idx(const fs::path& dir, Half half, std::vector<std::string> class_
 
 DataSet read_fashion_mnist(const fs::path& dir, Half half) {
   if (!fs::is_directory(dir)) {
-    fail("data set 'fashion-mnist': {}: no such folder; install the Debian package dataset-fashion-mnist", dir.string());
+    fail("data set 'fashion-mnist': {}: no such folder; install the Debian package dataset-fashion-mnist",
+         dir.string());
   }
-  return read_idx(dir, half,
-                  {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
-                   "Ankle boot"});
+  return read_idx(
+      dir, half,
+      {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"});
 }
 
 }  // namespace mj

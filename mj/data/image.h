@@ -16,13 +16,13 @@ struct ImageHeader {
   bool operator==(const ImageHeader&) const = default;
 };
 
-/// Reads the header of a PNG or JPEG file, told apart by their first bytes. Throws `Error`: not an image, corrupt, sides
-/// beyond `kMaxImageSide`, CMYK.
+/// Reads the header of a PNG or JPEG file, told apart by their first bytes. Throws `Error`: not an image, corrupt,
+/// sides beyond `kMaxImageSide`, CMYK.
 ImageHeader read_image_header(std::span<const std::byte> file);
 
-/// Decodes into `rgb` (height * width * 3 bytes, row by row; grey is repeated three times); the size must be that of the
-/// header. 16-bit samples are scaled to 8, palettes expanded, gamma and colour profiles ignored. Throws `Error` when the
-/// file is truncated or corrupt, or has a pixel that is not opaque.
+/// Decodes into `rgb` (height * width * 3 bytes, row by row; grey is repeated three times); the size must be that of
+/// the header. 16-bit samples are scaled to 8, palettes expanded, gamma and colour profiles ignored. Throws `Error`
+/// when the file is truncated or corrupt, or has a pixel that is not opaque.
 void decode_image(std::span<const std::byte> file, std::span<std::uint8_t> rgb);
 
 /// The two formats behind it.

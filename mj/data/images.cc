@@ -43,7 +43,8 @@ std::vector<std::string> sorted_folders(const fs::path& dir) {
   return names;
 }
 
-/// PNG and JPEG files of a folder by name. Other image formats are refused: leaving them out would silently shrink the set.
+/// PNG and JPEG files of a folder by name. Other image formats are refused: leaving them out would silently shrink the
+/// set.
 std::vector<fs::path> image_files(const fs::path& dir) {
   static const std::set<std::string> kRead{".png", ".jpg", ".jpeg"};
   static const std::set<std::string> kOtherImages{".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"};
@@ -51,7 +52,8 @@ std::vector<fs::path> image_files(const fs::path& dir) {
   for (const fs::path& path : sorted_entries(dir)) {
     std::string extension = path.extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (kOtherImages.contains(extension)) fail("{}: image format not read; expected .png, .jpg or .jpeg", path.string());
+    if (kOtherImages.contains(extension))
+      fail("{}: image format not read; expected .png, .jpg or .jpeg", path.string());
     if (kRead.contains(extension)) out.push_back(path);
   }
   if (out.empty()) fail("{}: holds no images (.png, .jpg, .jpeg)", dir.string());
@@ -65,8 +67,8 @@ std::map<std::string, std::int32_t> class_numbers(const std::vector<std::string>
   return numbers;
 }
 
-/// `DIR/<class>/*`, or Tiny ImageNet's `DIR/<class>/images/*`; only known classes, in the order of `names`. A test half may
-/// lack classes (`all` false), a training half may not.
+/// `DIR/<class>/*`, or Tiny ImageNet's `DIR/<class>/images/*`; only known classes, in the order of `names`. A test half
+/// may lack classes (`all` false), a training half may not.
 std::vector<ImageFile> list_classes(const fs::path& dir, const std::vector<std::string>& names,
                                     const std::string& subfolder, bool all) {
   const auto numbers = class_numbers(names);
@@ -112,8 +114,8 @@ std::vector<ImageFile> list_annotated(const fs::path& dir, const std::vector<std
     labels.erase(label);
     files.push_back({std::move(path), number});
   }
-  if (!labels.empty()) fail("{}: no such file; {} lists it", (dir / "images" / labels.begin()->first).string(),
-                            annotations.string());
+  if (!labels.empty())
+    fail("{}: no such file; {} lists it", (dir / "images" / labels.begin()->first).string(), annotations.string());
   return files;
 }
 
@@ -151,8 +153,8 @@ Appearance appearance_of(const std::vector<ImageFile>& files) {
 
 std::string size_text(const ImageHeader& header) { return fmt::format("{}x{}", header.height, header.width); }
 
-/// Decodes all files. Their size must be that of the first, or of `like` (the training half), which then also says whether
-/// there is one channel or three.
+/// Decodes all files. Their size must be that of the first, or of `like` (the training half), which then also says
+/// whether there is one channel or three.
 Samples decode_all(const std::vector<ImageFile>& files, const std::optional<Appearance>& like) {
   const ImageHeader first = like ? like->common : header_of(files.front().path);
   const fs::path& example = like ? like->example : files.front().path;
@@ -172,8 +174,8 @@ Samples decode_all(const std::vector<ImageFile>& files, const std::optional<Appe
         fail("{} pixels; expected {} as in {}", size_text(header), size_text(first), example.string());
       }
       if (like && like->common.grey && !header.grey) fail("in colour; all training images are grey");
-      decode_image(bytes, std::span(rgb).subspan(i * static_cast<std::size_t>(3 * plane),
-                                                 static_cast<std::size_t>(3 * plane)));
+      decode_image(
+          bytes, std::span(rgb).subspan(i * static_cast<std::size_t>(3 * plane), static_cast<std::size_t>(3 * plane)));
       grey[i] = header.grey;
     });
   });
@@ -224,8 +226,8 @@ DataSet read_images(const fs::path& dir, Half half) {
     }
   }
   if (wants_test(half)) {
-    const std::vector<ImageFile> files =
-        tiny_imagenet ? list_annotated(test_dir, set.class_names) : list_classes(test_dir, set.class_names, subfolder, false);
+    const std::vector<ImageFile> files = tiny_imagenet ? list_annotated(test_dir, set.class_names)
+                                                       : list_classes(test_dir, set.class_names, subfolder, false);
     set.test = decode_all(files, appearance);
   }
   return set;

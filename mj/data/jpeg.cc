@@ -16,7 +16,8 @@ namespace {
 /// A progressive file may repeat tiny scans over a large image; honest encoders use about ten.
 constexpr int kMaxScans = 100;
 
-/// libjpeg reports errors by a jump; every call that may fail runs inside `guarded`, which turns the jump into an `Error`.
+/// libjpeg reports errors by a jump; every call that may fail runs inside `guarded`, which turns the jump into an
+/// `Error`.
 class JpegReader {
  public:
   explicit JpegReader(std::span<const std::byte> file) {
@@ -72,12 +73,12 @@ class JpegReader {
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
     const bool truncated = jpeg->err->msg_code == JERR_INPUT_EOF || jpeg->err->msg_code == JWRN_JPEG_EOF;
-    std::snprintf(self->message_, sizeof self->message_, "%s%s", truncated ? "truncated JPEG" : "corrupt JPEG: ",
-                  truncated ? "" : text);
+    std::snprintf(self->message_, sizeof self->message_, "%s%s",
+                  truncated ? "truncated JPEG" : "corrupt JPEG: ", truncated ? "" : text);
     std::longjmp(self->jump_, 1);
   }
-  /// libjpeg fills in what it cannot decode and only warns (level -1); such pixels are no data. Odd bytes between segments
-  /// and header versions do no harm.
+  /// libjpeg fills in what it cannot decode and only warns (level -1); such pixels are no data. Odd bytes between
+  /// segments and header versions do no harm.
   static void on_message(j_common_ptr jpeg, int level) {
     const int code = jpeg->err->msg_code;
     const bool harmless = code == JWRN_EXTRANEOUS_DATA || code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM;

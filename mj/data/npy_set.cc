@@ -8,8 +8,8 @@
 #include "mj/base/npy.h"
 #include "mj/data/formats.h"
 
-// x is {n, ...} with channels last, y the n class numbers. Images without a channel dimension, {n, height, width}, get one
-// channel; {n, features} stay vectors. Unsigned bytes are pixels, everything else becomes float.
+// x is {n, ...} with channels last, y the n class numbers. Images without a channel dimension, {n, height, width}, get
+// one channel; {n, features} stay vectors. Unsigned bytes are pixels, everything else becomes float.
 
 namespace mj {
 namespace {

@@ -13,7 +13,8 @@
 namespace mj {
 namespace {
 
-/// libpng reports errors by a jump; every call that may fail runs inside `guarded`, which turns the jump into an `Error`.
+/// libpng reports errors by a jump; every call that may fail runs inside `guarded`, which turns the jump into an
+/// `Error`.
 class PngReader {
  public:
   explicit PngReader(std::span<const std::byte> file) : rest_(file) {

@@ -16,7 +16,8 @@ double cycles_of(const Cost& cost, const CostLine& line) {
          line.per_weight_byte * static_cast<double>(cost.weight_bytes);
 }
 
-/// Output channels that have a multiplier and a shift of their own: all when the weight is quantised per channel, else one.
+/// Output channels that have a multiplier and a shift of their own: all when the weight is quantised per channel, else
+/// one.
 std::int64_t requantised_channels(const Graph& graph, const Node& node) {
   if (!std::holds_alternative<Conv2d>(node.op) && !std::holds_alternative<Linear>(node.op)) return 0;
   const Type& weight = graph.type(node.inputs[1]);

@@ -37,25 +37,26 @@ struct CostLine {
   Source source;
 };
 
-/// A microcontroller: cycles from operation counts, energy from cycles. Read from one TOML file (`format = 1`); every number
-/// but those of the cost lines is a table `{ value = 8, unit = "MHz", source = "datasheet: SLASE54D, section 8" }`.
+/// A microcontroller: cycles from operation counts, energy from cycles. Read from one TOML file (`format = 1`); every
+/// number but those of the cost lines is a table `{ value = 8, unit = "MHz", source = "datasheet: SLASE54D, section 8"
+/// }`.
 struct Platform {
   std::string name;
   std::string title;
   Sourced frequency_hz;
   Sourced voltage_v;
-  Sourced energy_per_cycle_j;  ///< active; its source says which memory accesses it includes
-  Sourced boot_energy_j;       ///< from power-on to the first instruction of the program
+  Sourced energy_per_cycle_j;        ///< active; its source says which memory accesses it includes
+  Sourced boot_energy_j;             ///< from power-on to the first instruction of the program
   bool boots_per_inference = false;  ///< powered off in between, so that every inference pays `boot_energy_j`
-  Sourced ram_bytes;           ///< volatile memory
-  Sourced nvm_bytes;           ///< non-volatile memory
-  Sourced reserved_nvm_bytes;  ///< start-up code and vectors that every program has
-  Sourced stack_bytes;         ///< of the deepest kernel
+  Sourced ram_bytes;                 ///< volatile memory
+  Sourced nvm_bytes;                 ///< non-volatile memory
+  Sourced reserved_nvm_bytes;        ///< start-up code and vectors that every program has
+  Sourced stack_bytes;               ///< of the deepest kernel
   std::array<CostLine, kKernelCount> kernels;
 };
 
-/// Reads and checks a description. Throws `Error` naming file, line and key: misspelt keys (with the nearest known one),
-/// units of another quantity, numbers that are not finite or not positive, missing sources.
+/// Reads and checks a description. Throws `Error` naming file, line and key: misspelt keys (with the nearest known
+/// one), units of another quantity, numbers that are not finite or not positive, missing sources.
 Platform read_platform(const std::filesystem::path& path);
 /// The same from text; `name` is what the description must call itself, `where` goes in front of messages.
 Platform parse_platform(std::string_view toml, std::string_view name, std::string_view where);
@@ -81,13 +82,13 @@ struct LayerEstimate {
 /// energy = cycles * J/cycle, plus the boot where the platform boots for every inference; latency = cycles / frequency.
 struct Estimate {
   double cycles = 0;
-  Joules energy;        ///< boot included where there is one
-  Joules boot_energy;   ///< the part of it that is the boot: 0 on a device that stays on
-  Seconds latency;      ///< without the boot
-  Bytes nvm_bytes = 0;  ///< start-up code + kernels used, each once + constants
+  Joules energy;             ///< boot included where there is one
+  Joules boot_energy;        ///< the part of it that is the boot: 0 on a device that stays on
+  Seconds latency;           ///< without the boot
+  Bytes nvm_bytes = 0;       ///< start-up code + kernels used, each once + constants
   Bytes code_bytes = 0;      ///< the first two of these
   Bytes constant_bytes = 0;  ///< the last
-  Bytes ram_bytes = 0;  ///< arena + stack
+  Bytes ram_bytes = 0;       ///< arena + stack
   std::vector<LayerEstimate> layers;
 
   bool fits(const Platform& platform) const {
@@ -99,8 +100,8 @@ struct Estimate {
 /// Energy, latency and memory of a lowered graph (int8 types and a plan, see `pass/lower.h`) on a platform.
 Estimate estimate(const Graph& lowered, const Platform& platform);
 
-/// Bytes of the constants that the emitted code of a lowered graph holds: all constants that nodes read, each once, and for
-/// every requantised output channel of conv2d and linear a 4-byte multiplier and a 1-byte shift.
+/// Bytes of the constants that the emitted code of a lowered graph holds: all constants that nodes read, each once, and
+/// for every requantised output channel of conv2d and linear a 4-byte multiplier and a 1-byte shift.
 Bytes constant_bytes(const Graph& lowered);
 
 }  // namespace mj

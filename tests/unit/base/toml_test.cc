@@ -38,7 +38,9 @@ TEST(Toml, RefusesWithOneSentence) {
   EXPECT_EQ(error_of([&] { budget.text("ram"); }), "spec.toml:4: 'ram' in [budget] is an integer; expected text in quotes");
   EXPECT_EQ(error_of([&] { budget.texts("nvm"); }),
             "spec.toml:5: 'nvm' in [budget] holds an integer; expected a list of texts");
-  EXPECT_EQ(error_of([&] { budget.text("energy"); }), "spec.toml:2: 'energy' is missing in [budget]; expected text in quotes");
+  EXPECT_EQ(error_of([&] { budget.text("lifetime"); }),
+            "spec.toml:2: 'lifetime' is missing in [budget]; expected text in quotes");
+  EXPECT_EQ(error_of([&] { budget.text("energy"); }), "spec.toml:3: unknown key 'energie' in [budget]; did you mean 'energy'?");
   EXPECT_EQ(error_of([&] { budget.finish(); }), "spec.toml:3: unknown key 'energie' in [budget]; did you mean 'energy'?");
   EXPECT_EQ(error_of([&] { top.finish(); }), "spec.toml:1: unknown key 'format'; known keys: budget, teacher");
   EXPECT_EQ(error_of([] { TomlTable::parse("a = 1\nb = [", "x.toml"); }).substr(0, 9), "x.toml:2:");

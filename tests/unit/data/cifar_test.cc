@@ -22,8 +22,8 @@ std::string record(const std::string& labels, int shift) {
 
 void write_cifar10(const Scratch& dir) {
   for (int b = 1; b <= 5; ++b) {
-    dir.write("data_batch_" + std::to_string(b) + ".bin",
-              record(std::string(1, static_cast<char>(b)), b) + record(std::string(1, static_cast<char>(b + 4)), b + 10));
+    dir.write("data_batch_" + std::to_string(b) + ".bin", record(std::string(1, static_cast<char>(b)), b) +
+                                                              record(std::string(1, static_cast<char>(b + 4)), b + 10));
   }
   dir.write("test_batch.bin", record(std::string(1, '\0'), 0));
 }
@@ -89,8 +89,8 @@ TEST(Cifar, SeesALostEndAtARecordBoundaryBesideACompleteFile) {
   Scratch dir;
   write_cifar10(dir);
   std::filesystem::resize_file(dir.path() / "data_batch_2.bin", 30'730'000);
-  EXPECT_EQ(read_error(dir), (dir / "data_batch_1.bin") +
-                                 ": truncated: 2 records; expected 10,000, for data_batch_2.bin is complete");
+  EXPECT_EQ(read_error(dir),
+            (dir / "data_batch_1.bin") + ": truncated: 2 records; expected 10,000, for data_batch_2.bin is complete");
   std::filesystem::resize_file(dir.path() / "data_batch_1.bin", 30'730'001);
   EXPECT_EQ(read_error(dir), (dir / "data_batch_1.bin") +
                                  ": trailing bytes after 10,000 records of 3,073 (30,730,000 bytes); found 30,730,001");
@@ -103,16 +103,15 @@ TEST(Cifar, EveryPrefixIsAnError) {
   // A complete test half: even a prefix of whole records is known to be cut.
   dir.write("test.bin", "");
   std::filesystem::resize_file(dir.path() / "test.bin", 30'740'000);
-  const auto error = [&] {
-    return error_of([&] { read_dataset("cifar100:" + dir.path().string(), Half::kTrain); });
-  };
+  const auto error = [&] { return error_of([&] { read_dataset("cifar100:" + dir.path().string(), Half::kTrain); }); };
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     // All sizes around the ends of labels and records, and one in a while elsewhere.
     const std::size_t offset = size % 3074;
     if (offset > 20 && offset < 3054 && offset % 61 != 0) continue;
     dir.write("train.bin", whole.substr(0, size));
     const std::string found = error();
-    EXPECT_TRUE(found.starts_with((dir / "train.bin") + (size == 0 ? ": empty; " : ": truncated: "))) << size << ": " << found;
+    EXPECT_TRUE(found.starts_with((dir / "train.bin") + (size == 0 ? ": empty; " : ": truncated: ")))
+        << size << ": " << found;
   }
 }
 

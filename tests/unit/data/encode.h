@@ -37,8 +37,8 @@ inline std::string encode(const PngSource& source) {
       },
       nullptr);
   png_set_IHDR(png, info, static_cast<png_uint_32>(source.width), static_cast<png_uint_32>(source.height), source.depth,
-               source.colour, source.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
+               source.colour, source.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   if (!source.palette.empty()) png_set_PLTE(png, info, source.palette.data(), static_cast<int>(source.palette.size()));
   if (!source.palette_alpha.empty()) {
     png_set_tRNS(png, info, source.palette_alpha.data(), static_cast<int>(source.palette_alpha.size()), nullptr);
@@ -55,7 +55,8 @@ inline std::string encode(const PngSource& source) {
 
 /// An 8-bit PNG with 1 (grey) or 3 channels whose element i is `first + i * step`, modulo 256.
 inline std::string ramp_png(int height, int width, int channels, int first = 0, int step = 1) {
-  PngSource source{.height = height, .width = width, .colour = channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB};
+  PngSource source{
+      .height = height, .width = width, .colour = channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB};
   int value = first;
   for (int y = 0; y < height; ++y) {
     auto& row = source.rows.emplace_back();

@@ -86,7 +86,8 @@ TEST(Idx, TakesClassNamesFromAFile) {
 
 TEST(Idx, SaysWhatIsMissing) {
   Scratch dir;
-  EXPECT_EQ(read_error(dir), dir.path().string() + ": has neither train-labels-idx1-ubyte nor train-labels-idx1-ubyte.gz");
+  EXPECT_EQ(read_error(dir),
+            dir.path().string() + ": has neither train-labels-idx1-ubyte nor train-labels-idx1-ubyte.gz");
   EXPECT_EQ(error_of([] { read_dataset("idx:/no/such"); }), "data set 'idx:/no/such': /no/such: no such folder");
 }
 
@@ -121,12 +122,14 @@ TEST(Idx, RefusesHeadersThatCannotBe) {
   dir.write("train-images-idx3-ubyte", header(0xffffffff, 0xffffffff, 0xffffffff));
   EXPECT_EQ(read_error(dir), name + ": header promises images with a side of 4294967295; expected 1..4096");
   dir.write("train-images-idx3-ubyte", header(0xffffffff, 4096, 4096));
-  EXPECT_EQ(read_error(dir), name + ": truncated: header promises 4294967295 images of 4096x4096 "
-                                    "(72,057,594,021,150,736 bytes); found 16");
+  EXPECT_EQ(read_error(dir), name +
+                                 ": truncated: header promises 4294967295 images of 4096x4096 "
+                                 "(72,057,594,021,150,736 bytes); found 16");
   dir.write("train-images-idx3-ubyte", header(4, 0, 3));
   EXPECT_EQ(read_error(dir), name + ": header promises images with a side of 0; expected 1..4096");
   dir.write("train-images-idx3-ubyte", labels("abcd"));
-  EXPECT_EQ(read_error(dir), name + ": starts with 0x00000801; expected 0x00000803 (IDX, unsigned bytes, 3 dimensions)");
+  EXPECT_EQ(read_error(dir),
+            name + ": starts with 0x00000801; expected 0x00000803 (IDX, unsigned bytes, 3 dimensions)");
   dir.write("train-labels-idx1-ubyte", labels(""));
   EXPECT_EQ(read_error(dir), (dir / "train-labels-idx1-ubyte") + ": holds no labels");
 }
@@ -169,7 +172,8 @@ TEST(Idx, NeverUnpacksABomb) {
   Scratch dir;
   write_small(dir, true);
   dir.write("train-images-idx3-ubyte.gz", gzip(images(4, 2, 3) + std::string(200'000'000, '\0')));
-  EXPECT_EQ(read_error(dir), (dir / "train-images-idx3-ubyte.gz") + ": trailing bytes after 4 images of 2x3 (40 bytes)");
+  EXPECT_EQ(read_error(dir),
+            (dir / "train-images-idx3-ubyte.gz") + ": trailing bytes after 4 images of 2x3 (40 bytes)");
 }
 
 TEST(Idx, EveryPrefixIsAnError) {
@@ -202,8 +206,9 @@ TEST(Idx, EveryFlippedBitOfAHeaderIsAnErrorOrReads) {
 }
 
 TEST(FashionMnist, NamesThePackageWhenMissing) {
-  EXPECT_EQ(error_of([] { read_fashion_mnist("/no/such/folder", Half::kBoth); }),
-            "data set 'fashion-mnist': /no/such/folder: no such folder; install the Debian package dataset-fashion-mnist");
+  EXPECT_EQ(
+      error_of([] { read_fashion_mnist("/no/such/folder", Half::kBoth); }),
+      "data set 'fashion-mnist': /no/such/folder: no such folder; install the Debian package dataset-fashion-mnist");
 }
 
 TEST(FashionMnist, IsThePublishedOne) {

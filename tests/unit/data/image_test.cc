@@ -40,16 +40,14 @@ TEST(Png, RepeatsGreyThreeTimes) {
 
 TEST(Png, ExpandsEveryColourType) {
   // One bit per pixel: 1 0 1.
-  EXPECT_EQ(decode(encode({.height = 1, .width = 3, .colour = PNG_COLOR_TYPE_GRAY, .depth = 1, .rows = {{0b10100000}}})),
-            (std::vector<std::uint8_t>{255, 255, 255, 0, 0, 0, 255, 255, 255}));
+  EXPECT_EQ(
+      decode(encode({.height = 1, .width = 3, .colour = PNG_COLOR_TYPE_GRAY, .depth = 1, .rows = {{0b10100000}}})),
+      (std::vector<std::uint8_t>{255, 255, 255, 0, 0, 0, 255, 255, 255}));
   // 16 bits are scaled, not cut: 0x00ff of 0xffff is nearer to 1 of 255 than to 0.
   EXPECT_EQ(decode(encode({.height = 1, .width = 1, .depth = 16, .rows = {{0x00, 0xff, 0x80, 0xff, 0xff, 0xff}}})),
             (std::vector<std::uint8_t>{1, 0x80, 0xff}));
-  PngSource palette{.height = 1,
-                    .width = 2,
-                    .colour = PNG_COLOR_TYPE_PALETTE,
-                    .rows = {{1, 0}},
-                    .palette = {{1, 2, 3}, {4, 5, 6}}};
+  PngSource palette{
+      .height = 1, .width = 2, .colour = PNG_COLOR_TYPE_PALETTE, .rows = {{1, 0}}, .palette = {{1, 2, 3}, {4, 5, 6}}};
   EXPECT_EQ(decode(encode(palette)), (std::vector<std::uint8_t>{4, 5, 6, 1, 2, 3}));
   EXPECT_FALSE(read_image_header(bytes(encode(palette))).grey);
   palette.palette_alpha = {255, 255};
@@ -86,16 +84,20 @@ TEST(Jpeg, GivesTheColourWritten) {
 TEST(Image, SaysWhatIsWrong) {
   EXPECT_EQ(error_of([] { decode("GIF89a"); }), "neither PNG nor JPEG");
   EXPECT_EQ(error_of([] { decode(""); }), "neither PNG nor JPEG");
-  EXPECT_EQ(error_of([] { decode(flat_jpeg(8, 8, {1, 2, 3, 4})); }),
+  EXPECT_EQ(error_of([] {
+              decode(flat_jpeg(8, 8, {1, 2, 3, 4}));
+            }),
             "JPEG with 4 colour components; expected 1 (grey) or 3 (colour)");
   EXPECT_EQ(error_of([] { decode(flat_jpeg(8, 5000, {1})); }), "8x5000 pixels; images of up to 4096x4096 are read");
   std::string damaged = ramp_png(8, 8, 3);
   damaged[damaged.size() - 20] ^= 1;
-  EXPECT_TRUE(error_of([&] { decode(damaged); }).starts_with("corrupt PNG: IDAT: ")) << error_of([&] { decode(damaged); });
+  EXPECT_TRUE(error_of([&] { decode(damaged); }).starts_with("corrupt PNG: IDAT: "))
+      << error_of([&] { decode(damaged); });
 }
 
 TEST(Image, EveryPrefixIsAnError) {
-  for (const std::string& whole : {ramp_png(4, 4, 3), flat_jpeg(16, 16, {9, 200, 90}), flat_jpeg(16, 16, {9, 200, 90}, true)}) {
+  for (const std::string& whole :
+       {ramp_png(4, 4, 3), flat_jpeg(16, 16, {9, 200, 90}), flat_jpeg(16, 16, {9, 200, 90}, true)}) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
       EXPECT_NE(error_of([&] { decode(whole.substr(0, size)); }), "") << size << " of " << whole.size();
     }
@@ -106,7 +108,8 @@ TEST(Image, DamageIsAnErrorOrAPicture) {
   const std::uint64_t seed = 77;
   SCOPED_TRACE(seed);
   RandomStream random(seed);
-  for (const std::string& whole : {ramp_png(16, 16, 3), flat_jpeg(32, 32, {9, 200, 90}), flat_jpeg(32, 32, {9, 200, 90}, true)}) {
+  for (const std::string& whole :
+       {ramp_png(16, 16, 3), flat_jpeg(32, 32, {9, 200, 90}), flat_jpeg(32, 32, {9, 200, 90}, true)}) {
     for (int round = 0; round < 1000; ++round) {
       std::string damaged = whole;
       for (std::uint64_t hits = 1 + random.below(8); hits > 0; --hits) {

@@ -18,7 +18,7 @@ template <class T>
 NpyArray array(NpyType type, const std::vector<T>& values, std::vector<std::int64_t> shape) {
   NpyArray out{.type = type, .shape = std::move(shape)};
   out.data.resize(values.size() * sizeof(T));
-  std::memcpy(out.data.data(), values.data(), out.data.size());
+  if (!values.empty()) std::memcpy(out.data.data(), values.data(), out.data.size());
   return out;
 }
 NpyArray floats(const std::vector<float>& values, std::vector<std::int64_t> shape) {
@@ -88,8 +88,9 @@ TEST(NpySet, SaysWhatIsWrong) {
   write_npy(dir / "x_train.npy", array(NpyType::kF64, std::vector<double>{0, 1, 1e300, 3, 4, 5}, {3, 2}));
   EXPECT_EQ(read_error(dir), (dir / "x_train.npy") + ": sample 1: element 0 is inf; expected finite numbers");
   write_npy(dir / "x_train.npy", floats({0, 1, 2}, {3}));
-  EXPECT_EQ(read_error(dir), (dir / "x_train.npy") + ": shape 3; expected samples x features, samples x height x width, "
-                                                     "or samples x height x width x channels");
+  EXPECT_EQ(read_error(dir), (dir / "x_train.npy") +
+                                 ": shape 3; expected samples x features, samples x height x width, "
+                                 "or samples x height x width x channels");
   write_npy(dir / "x_train.npy", floats({}, {3, 0}));
   EXPECT_EQ(read_error(dir), (dir / "x_train.npy") + ": shape 3x0: samples have no elements");
   write_npy(dir / "x_train.npy", floats({}, {0, 2}));
@@ -97,8 +98,8 @@ TEST(NpySet, SaysWhatIsWrong) {
   write_npy(dir / "x_train.npy", floats({0, 1, 2}, {3, 1}));
   EXPECT_EQ(read_error(dir), dir.path().string() + ": training samples are 1, test samples 2");
   write_npy(dir / "x_train.npy", array(NpyType::kU8, std::vector<std::uint8_t>(6), {3, 2}));
-  EXPECT_EQ(read_error(dir), dir.path().string() +
-                                 ": one of x_train.npy and x_test.npy holds unsigned bytes and the other does not");
+  EXPECT_EQ(read_error(dir),
+            dir.path().string() + ": one of x_train.npy and x_test.npy holds unsigned bytes and the other does not");
   std::filesystem::remove(dir.path() / "x_train.npy");
   EXPECT_EQ(read_error(dir), (dir / "x_train.npy") + ": no such file");
 }

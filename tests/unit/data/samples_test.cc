@@ -80,7 +80,8 @@ TEST(Split, RefusesSharesThatLeaveNothing) {
 TEST(ReadDataset, RefusesUnknownSpecifications) {
   const std::string known = "; expected fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR or npy:DIR";
   EXPECT_EQ(error_of([] { read_dataset("cifar:x"); }), "unknown data set 'cifar:x'" + known);
-  EXPECT_EQ(error_of([] { read_dataset("cifar100x:x"); }), "unknown data set 'cifar100x:x' (did you mean cifar100?)" + known);
+  EXPECT_EQ(error_of([] { read_dataset("cifar100x:x"); }),
+            "unknown data set 'cifar100x:x' (did you mean cifar100?)" + known);
   EXPECT_EQ(error_of([] { read_dataset("fashion-mnits"); }),
             "unknown data set 'fashion-mnits' (did you mean fashion-mnist?)" + known);
   EXPECT_EQ(error_of([] { read_dataset(""); }), "unknown data set ''" + known);

@@ -10,7 +10,8 @@ namespace {
 Type int8(Shape shape) { return {DType::kI8, std::move(shape), Quantization{{0.5f}, {0}}}; }
 Type per_channel(DType dtype, Shape shape) {
   const auto channels = static_cast<std::size_t>(shape[0]);
-  return {dtype, std::move(shape), Quantization{std::vector<float>(channels, 0.5f), std::vector<std::int32_t>(channels), 0}};
+  return {dtype, std::move(shape),
+          Quantization{std::vector<float>(channels, 0.5f), std::vector<std::int32_t>(channels), 0}};
 }
 Constant zeros(const Type& type) { return Constant(std::vector<std::byte>(static_cast<std::size_t>(type.bytes()))); }
 
@@ -23,12 +24,14 @@ ValueId constant(Graph& graph, const std::string& name, Type type) {
 Graph small_network() {
   Graph graph;
   const ValueId x = graph.add_input("x", int8({6, 6, 2}));
-  const ValueId conv = graph.add_node("conv", Conv2d{}, {x, constant(graph, "w1", per_channel(DType::kI8, {4, 3, 3, 2})),
-                                                         constant(graph, "b1", per_channel(DType::kI32, {4}))});
+  const ValueId conv = graph.add_node("conv", Conv2d{},
+                                      {x, constant(graph, "w1", per_channel(DType::kI8, {4, 3, 3, 2})),
+                                       constant(graph, "b1", per_channel(DType::kI32, {4}))});
   graph.value(conv).type.quant = Quantization{{0.5f}, {0}};
   const ValueId flat = graph.add_node("flat", Reshape{{64}}, {conv});
-  const ValueId y = graph.add_node("fc", Linear{}, {flat, constant(graph, "w2", per_channel(DType::kI8, {10, 64})),
-                                                    constant(graph, "b2", per_channel(DType::kI32, {10}))});
+  const ValueId y = graph.add_node("fc", Linear{},
+                                   {flat, constant(graph, "w2", per_channel(DType::kI8, {10, 64})),
+                                    constant(graph, "b2", per_channel(DType::kI32, {10}))});
   graph.value(y).type.quant = Quantization{{0.5f}, {0}};
   graph.outputs = {y};
   graph.plan = Plan{.arena_bytes = 136, .buffers = {}};
