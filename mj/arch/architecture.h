@@ -12,10 +12,10 @@ namespace mj {
 
 /// A member of an architecture family, e.g. "resnet-8-w16-s2": how deep, how wide, at which resolution.
 struct Architecture {
-  std::string family;       ///< "resnet"
-  int depth = 20;           ///< layers with weights (resnet: 6n + 2)
-  int width = 16;           ///< channels of the first stage
-  int stem_stride = 1;      ///< the first convolution's stride: 2 halves the resolution of everything behind it
+  std::string family;   ///< "resnet"
+  int depth = 20;       ///< layers with weights (resnet: 6n + 2)
+  int width = 16;       ///< channels of the first stage
+  int stem_stride = 1;  ///< the first convolution's stride: 2 halves the resolution of everything behind it
 
   bool operator==(const Architecture&) const = default;
 };

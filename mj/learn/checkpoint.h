@@ -10,11 +10,11 @@ namespace mj {
 
 /// All that a training has become so far: the rest follows from options, graph and data.
 struct Checkpoint {
-  std::uint64_t job = 0;      ///< hash of options, graphs and data
-  std::int64_t threads = 0;   ///< sums are grouped by thread: another count gives other last bits
-  std::int64_t cuda = 0;      ///< 1 when computed there
-  std::int64_t step = 0;      ///< steps behind us, over all epochs
-  double loss_sum = 0;        ///< over the samples of the unfinished epoch
+  std::uint64_t job = 0;     ///< hash of options, graphs and data
+  std::int64_t threads = 0;  ///< sums are grouped by thread: another count gives other last bits
+  std::int64_t cuda = 0;     ///< 1 when computed there
+  std::int64_t step = 0;     ///< steps behind us, over all epochs
+  double loss_sum = 0;       ///< over the samples of the unfinished epoch
   double seconds = 0;
   std::vector<double> epoch_loss;
   std::vector<double> epoch_accuracy;

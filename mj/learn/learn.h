@@ -20,9 +20,9 @@ Device parse_device(const std::string& text);
 
 /// What is done to a training image, by (seed, epoch, sample) alone.
 struct Augmentation {
-  int crop_pad = 0;           ///< random crop after padding by this many pixels of zero
-  bool flip = false;          ///< mirror left and right with probability one half
-  int cutout = 0;             ///< side of a square set to zero, 0 for none
+  int crop_pad = 0;   ///< random crop after padding by this many pixels of zero
+  bool flip = false;  ///< mirror left and right with probability one half
+  int cutout = 0;     ///< side of a square set to zero, 0 for none
 
   bool any() const { return crop_pad > 0 || flip || cutout > 0; }
 };
@@ -36,7 +36,7 @@ struct TrainOptions {
   double momentum = 0.9;       ///< SGD with Nesterov momentum
   double weight_decay = 5e-4;  ///< not on biases and batch-norm
   double label_smoothing = 0;
-  double ema_decay = 0;        ///< 0: off; else an exponential moving average of the weights is what is kept
+  double ema_decay = 0;  ///< 0: off; else an exponential moving average of the weights is what is kept
   Augmentation augment;
   std::uint64_t seed = 1;
   Device device = Device::kAuto;
@@ -54,13 +54,13 @@ struct Distillation {
 };
 
 struct TrainResult {
-  Graph graph;                      ///< with the trained weights, otherwise the graph given
-  double validation_accuracy = 0;   ///< of the final weights; 0..1
+  Graph graph;                     ///< with the trained weights, otherwise the graph given
+  double validation_accuracy = 0;  ///< of the final weights; 0..1
   std::vector<double> epoch_loss;
   std::vector<double> epoch_accuracy;  ///< validation, once an epoch
-  std::int64_t images = 0;          ///< training images seen
-  std::int64_t macs = 0;            ///< forward + backward (2x forward) of the student, forward of the teacher
-  double seconds = 0;               ///< measured; for run.json only
+  std::int64_t images = 0;             ///< training images seen
+  std::int64_t macs = 0;               ///< forward + backward (2x forward) of the student, forward of the teacher
+  double seconds = 0;                  ///< measured; for run.json only
 };
 
 /// Trains `graph` on `train`. Stops with an `Error` that names the step when the loss is not finite; the last good

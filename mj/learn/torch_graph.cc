@@ -96,15 +96,12 @@ struct Execute {
   at::Tensor operator()(const HardSwish&) const { return at::hardswish(x(0)); }
   at::Tensor operator()(const Sigmoid&) const { return at::sigmoid(x(0)); }
   at::Tensor operator()(const Tanh&) const { return at::tanh(x(0)); }
-  at::Tensor operator()(const Softmax& op) const {
-    return torch_order(at::softmax(natural(x(0)) * op.beta, -1));
-  }
+  at::Tensor operator()(const Softmax& op) const { return torch_order(at::softmax(natural(x(0)) * op.beta, -1)); }
 
   at::Tensor operator()(const MaxPool& op) const {
     const bool direct = symmetric(op.pad) && 2 * op.pad[0] <= op.kernel[0] && 2 * op.pad[1] <= op.kernel[1];
     const at::Tensor input = direct ? x(0) : padded(x(0), op.pad, -std::numeric_limits<double>::infinity());
-    const std::vector<std::int64_t> pad =
-        direct ? std::vector{op.pad[0], op.pad[1]} : std::vector<std::int64_t>{0, 0};
+    const std::vector<std::int64_t> pad = direct ? std::vector{op.pad[0], op.pad[1]} : std::vector<std::int64_t>{0, 0};
     return limited(at::max_pool2d(input, op.kernel, op.stride, pad), op.clamp);
   }
 

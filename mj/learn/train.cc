@@ -19,9 +19,7 @@
 namespace mj {
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::vector<float> to_floats(const at::Tensor& tensor) {
   const at::Tensor host = tensor.detach().to(at::kCPU).contiguous();
@@ -129,8 +127,8 @@ class Training {
   Batch prepare(std::int64_t step) {
     const std::int64_t epoch = step / steps_per_epoch_;
     if (epoch != order_epoch_) {
-      order_ = permutation(train_.size(),
-                           RandomStream(options_.seed, static_cast<std::uint64_t>(epoch), 0, kShuffleStream));
+      order_ =
+          permutation(train_.size(), RandomStream(options_.seed, static_cast<std::uint64_t>(epoch), 0, kShuffleStream));
       order_epoch_ = epoch;
     }
     const std::int64_t begin = step % steps_per_epoch_ * options_.batch;
@@ -194,7 +192,8 @@ class Training {
     const std::int64_t in_epoch = state_.step % steps_per_epoch_ * options_.batch;
     std::string note = fmt::format("epoch {}/{}  loss {:.3f}", std::min<std::int64_t>(epoch() + 1, options_.epochs),
                                    options_.epochs, last_loss_);
-    if (!state_.epoch_accuracy.empty()) note += fmt::format("  validation {:.2f} %", 100 * state_.epoch_accuracy.back());
+    if (!state_.epoch_accuracy.empty())
+      note += fmt::format("  validation {:.2f} %", 100 * state_.epoch_accuracy.back());
     progress_.update(epoch() * train_.size() + in_epoch, note);
   }
 

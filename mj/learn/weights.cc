@@ -95,8 +95,8 @@ Graph Weights::store(Graph graph, const at::Tensor& flat) const {
   MJ_CHECK(host.numel() == all_.numel());
   for (const Place& place : places_) {
     Value& value = graph.value(place.id);
-    value.data = Constant::of(std::span<const float>(host.data_ptr<float>() + place.offset,
-                                                     static_cast<std::size_t>(value.type.count())));
+    value.data = Constant::of(
+        std::span<const float>(host.data_ptr<float>() + place.offset, static_cast<std::size_t>(value.type.count())));
   }
   return graph;
 }

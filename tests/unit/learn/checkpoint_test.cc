@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/learn/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "mj/base/error.h"
+#include "mj/base/file.h"
+
+namespace mj {
+namespace {
+
+class CheckpointFile : public testing::Test {
+ protected:
+  CheckpointFile() : path_(std::filesystem::path(testing::TempDir()) / "mj_checkpoint_test" / "a.checkpoint") {
+    std::filesystem::remove_all(path_.parent_path());
+  }
+  ~CheckpointFile() override { std::filesystem::remove_all(path_.parent_path()); }
+
+  std::string error() const {
+    try {
+      read_checkpoint(path_);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  const std::filesystem::path path_;
+  const Checkpoint checkpoint_{.job = 7,
+                               .threads = 2,
+                               .cuda = 1,
+                               .step = 12,
+                               .loss_sum = 0.1,
+                               .seconds = 3,
+                               .epoch_loss = {1.5, 0.5},
+                               .epoch_accuracy = {0.25},
+                               .weights = {1, 2, 3},
+                               .momentum = {4, 5},
+                               .average = {}};
+};
+
+TEST_F(CheckpointFile, ReadsBackWhatWasWritten) {
+  write_checkpoint(path_, checkpoint_);
+  EXPECT_EQ(read_checkpoint(path_), checkpoint_);
+}
+
+TEST_F(CheckpointFile, IsNothingWhenMissing) { EXPECT_EQ(read_checkpoint(path_), std::nullopt); }
+
+TEST_F(CheckpointFile, AnyTruncationIsRefused) {
+  write_checkpoint(path_, checkpoint_);
+  const std::vector<std::byte> bytes = read_file(path_);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    write_file(path_, std::span(bytes).first(size));
+    ASSERT_NE(error(), "no error") << size;
+  }
+}
+
+TEST_F(CheckpointFile, AnyChangedByteIsRefused) {
+  write_checkpoint(path_, checkpoint_);
+  std::vector<std::byte> bytes = read_file(path_);
+  for (std::byte& byte : bytes) {
+    byte ^= std::byte{0x40};
+    write_file(path_, std::span<const std::byte>(bytes));
+    ASSERT_NE(error(), "no error");
+    byte ^= std::byte{0x40};
+  }
+}
+
+TEST_F(CheckpointFile, MessagesNameTheFile) {
+  write_file(path_, std::string_view("something else"));
+  EXPECT_EQ(error(),
+            path_.string() + ": not a checkpoint of a training; expected a file that millijoule wrote, or none");
+  write_checkpoint(path_, checkpoint_);
+  std::vector<std::byte> bytes = read_file(path_);
+  bytes.back() ^= std::byte{1};
+  write_file(path_, std::span<const std::byte>(bytes));
+  EXPECT_EQ(error(), path_.string() + ": damaged checkpoint: its content does not match its hash");
+  bytes.resize(40);
+  write_file(path_, std::span<const std::byte>(bytes));
+  EXPECT_EQ(error(), path_.string() + ": truncated checkpoint; expected 6 more bytes");
+}
+
+}  // namespace
+}  // namespace mj
