@@ -27,7 +27,7 @@ std::vector<Limit> limits(double outermost, double step, std::int64_t budget, in
   std::int64_t clipped = 0;
   for (int bin = 0; bin < bins; ++bin) {
     const double edge = outermost + step * (bin + 1);
-    if (edge * outermost < 0) break;  // past 0
+    if (edge * step > 0) break;  // past 0
     const double d = std::abs(step);
     square += 2 * d * sum + d * d * static_cast<double>(clipped);
     sum += d * static_cast<double>(clipped);

@@ -72,6 +72,7 @@ bool all_constant(const Graph& graph, const Node& node) {
 /// The output of a node of constants, by the evaluator on a graph of that node alone.
 Constant computed(const Graph& graph, const Node& node) {
   Graph alone;
+  alone.add_input("unused", {DType::kF32, {1}, {}});  // a graph has one
   Node copy = node;
   std::vector<Tensor> inputs;
   for (ValueId& input : copy.inputs) {
