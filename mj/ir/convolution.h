@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "mj/ir/ops.h"
@@ -37,6 +36,7 @@ struct Convolution {
         top(op.pad[0]),
         left(op.pad[1]) {}
 
+  std::int64_t places() const { return out_rows * out_columns; }
   std::int64_t taps() const { return kernel_rows * kernel_columns; }
   /// Elements of a patch: what one output element of a group sees.
   std::int64_t depth() const { return taps() * inputs; }
@@ -46,35 +46,17 @@ struct Convolution {
            in_columns == out_columns;
   }
 
-  /// Writes the patches of output row `row` and group `group`, each `pitch` elements after the last; zero outside of x.
-  /// Elements from depth() to pitch are left alone.
+  /// Writes the patches of `count` output places from `first` on (row-major) for one group, depth() elements
+  /// each; zero outside of x.
   template <class T>
-  void patches(const T* x, std::int64_t row, std::int64_t group, T* target, std::int64_t pitch) const {
-    for (std::int64_t column = 0; column < out_columns; ++column, target += pitch) {
-      T* tap = target;
-      for (std::int64_t ky = 0; ky < kernel_rows; ++ky) {
-        const std::int64_t y = row * stride[0] - top + ky * dilation[0];
-        const bool inside = y >= 0 && y < in_rows;
-        const std::int64_t first = column * stride[1] - left;
-        if (inside && groups == 1 && dilation[1] == 1) {
-          // Neighbouring taps of a row are neighbours in x.
-          const std::int64_t before = std::clamp<std::int64_t>(-first, 0, kernel_columns);
-          const std::int64_t end = std::clamp<std::int64_t>(in_columns - first, before, kernel_columns);
-          std::fill(tap, tap + before * inputs, T{});
-          std::copy_n(x + (y * in_columns + first + before) * in_channels, (end - before) * inputs,
-                      tap + before * inputs);
-          std::fill(tap + end * inputs, tap + kernel_columns * inputs, T{});
-          tap += kernel_columns * inputs;
-          continue;
-        }
-        for (std::int64_t kx = 0; kx < kernel_columns; ++kx, tap += inputs) {
-          const std::int64_t at = first + kx * dilation[1];
-          if (inside && at >= 0 && at < in_columns) {
-            std::copy_n(x + (y * in_columns + at) * in_channels + group * inputs, inputs, tap);
-          } else {
-            std::fill_n(tap, inputs, T{});
-          }
-        }
+  void patches(const T* x, std::int64_t first, std::int64_t count, std::int64_t group, T* target) const {
+    std::int64_t row = first / out_columns;
+    std::int64_t column = first % out_columns;
+    for (std::int64_t place = 0; place < count; ++place, target += depth()) {
+      patch(x, row, column, group, target);
+      if (++column == out_columns) {
+        column = 0;
+        ++row;
       }
     }
   }
@@ -95,19 +77,45 @@ struct Convolution {
       }
     }
   }
+
+ private:
+  template <class T>
+  void patch(const T* x, std::int64_t row, std::int64_t column, std::int64_t group, T* target) const {
+    const std::int64_t first = column * stride[1] - left;
+    for (std::int64_t ky = 0; ky < kernel_rows; ++ky) {
+      const std::int64_t y = row * stride[0] - top + ky * dilation[0];
+      const bool inside = y >= 0 && y < in_rows;
+      if (inside && groups == 1 && dilation[1] == 1) {
+        // Neighbouring taps of a row are neighbours in x.
+        const std::int64_t begin = std::clamp<std::int64_t>(-first, 0, kernel_columns);
+        const std::int64_t end = std::clamp<std::int64_t>(in_columns - first, begin, kernel_columns);
+        target = std::fill_n(target, begin * inputs, T{});
+        target = std::copy_n(x + (y * in_columns + first + begin) * in_channels, (end - begin) * inputs, target);
+        target = std::fill_n(target, (kernel_columns - end) * inputs, T{});
+        continue;
+      }
+      for (std::int64_t kx = 0; kx < kernel_columns; ++kx) {
+        const std::int64_t at = first + kx * dilation[1];
+        if (inside && at >= 0 && at < in_columns) {
+          target = std::copy_n(x + (y * in_columns + at) * in_channels + group * inputs, inputs, target);
+        } else {
+          target = std::fill_n(target, inputs, T{});
+        }
+      }
+    }
+  }
 };
 
 /// Weights {O,kh,kw,1} of a depthwise convolution as {kh,kw,O}, so that channels are neighbours.
-template <class To, class From>
-std::vector<To> taps_first(std::span<const From> weight, std::int64_t channels, std::int64_t taps) {
-  std::vector<To> packed(weight.size());
+template <class T>
+std::vector<T> taps_first(const std::vector<T>& weight, std::int64_t channels, std::int64_t taps) {
+  std::vector<T> turned(weight.size());
   for (std::int64_t c = 0; c < channels; ++c) {
     for (std::int64_t tap = 0; tap < taps; ++tap) {
-      packed[static_cast<std::size_t>(tap * channels + c)] =
-          static_cast<To>(weight[static_cast<std::size_t>(c * taps + tap)]);
+      turned[static_cast<std::size_t>(tap * channels + c)] = weight[static_cast<std::size_t>(c * taps + tap)];
     }
   }
-  return packed;
+  return turned;
 }
 
 /// Memory of this thread that lives on between calls; its contents are whatever the last call left.
@@ -120,10 +128,10 @@ T* scratch(std::int64_t count) {
   return memory.data();
 }
 
-/// Output rows per matrix product, so that the patches stay near the second-level cache.
-inline std::int64_t rows_per_tile(const Convolution& conv, std::int64_t row_bytes) {
+/// Output places per matrix product, so that the patches stay near the second-level cache whatever the image's size.
+inline std::int64_t places_per_tile(const Convolution& conv, std::int64_t patch_bytes) {
   constexpr std::int64_t kTileBytes = 256 * 1024;
-  return std::clamp<std::int64_t>(kTileBytes / std::max<std::int64_t>(row_bytes, 1), 1, conv.out_rows);
+  return std::clamp<std::int64_t>(kTileBytes / std::max<std::int64_t>(patch_bytes, 1), 1, conv.places());
 }
 
 }  // namespace mj::detail

@@ -52,21 +52,19 @@ void product(const float* x, const float* weight, std::int64_t places, std::int6
 
 void convolve(const Convolution& conv, const Parameters& parameters, const float* x, float* y) {
   const std::int64_t depth = conv.depth();
+  const std::int64_t channels = conv.out_channels;
   if (conv.pointwise()) {
-    product(x, parameters.weight.data(), conv.out_rows * conv.out_columns, depth, conv.outputs, conv.out_channels, y);
+    product(x, parameters.weight.data(), conv.places(), depth, conv.outputs, channels, y);
     return;
   }
-  const std::int64_t row_elements = conv.out_columns * depth;
-  const std::int64_t tile = rows_per_tile(conv, row_elements * static_cast<std::int64_t>(sizeof(float)));
-  float* patches = scratch<float, struct FloatPatches>(tile * row_elements);
-  for (std::int64_t row = 0; row < conv.out_rows; row += tile) {
-    const std::int64_t rows = std::min(tile, conv.out_rows - row);
+  const std::int64_t tile = places_per_tile(conv, depth * static_cast<std::int64_t>(sizeof(float)));
+  float* patches = scratch<float, struct FloatPatches>(tile * depth);
+  for (std::int64_t place = 0; place < conv.places(); place += tile) {
+    const std::int64_t count = std::min(tile, conv.places() - place);
     for (std::int64_t group = 0; group < conv.groups; ++group) {
-      for (std::int64_t i = 0; i < rows; ++i) {
-        conv.patches(x, row + i, group, patches + i * row_elements, depth);
-      }
-      product(patches, parameters.weight.data() + group * conv.outputs * depth, rows * conv.out_columns, depth,
-              conv.outputs, conv.out_channels, y + row * conv.out_columns * conv.out_channels + group * conv.outputs);
+      conv.patches(x, place, count, group, patches);
+      product(patches, parameters.weight.data() + group * conv.outputs * depth, count, depth, conv.outputs, channels,
+              y + place * channels + group * conv.outputs);
     }
   }
 }
@@ -101,7 +99,7 @@ Step prepare_float_conv(const Conv2d& op, const NodeContext& context) {
   Parameters parameters{context.reals(1), context.reals(2), op.clamp};
   const bool depthwise = conv.groups > 1 && conv.inputs == 1;
   if (depthwise) {
-    parameters.weight = taps_first<float>(std::span<const float>(parameters.weight), conv.out_channels, conv.taps());
+    parameters.weight = taps_first(parameters.weight, conv.out_channels, conv.taps());
   }
   return [conv, depthwise, parameters = std::move(parameters)](std::span<const View> inputs, Tensor& output) {
     const std::span<float> y = output.as<float>();

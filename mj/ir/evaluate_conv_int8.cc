@@ -3,9 +3,9 @@
 // Convolution and fully connected layers in int8: patches widened to int16 after taking off the zero point, so that
 // sums of two products fit the multiply-add instructions that compilers find for int16.
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <limits>
+#include <type_traits>
 
 #include "mj/base/error.h"
 #include "mj/ir/convolution.h"
@@ -15,14 +15,10 @@
 namespace mj::detail {
 namespace {
 
-constexpr std::int64_t kLanes = 8;  // rows of patches and weights are filled up to whole vectors with zeros
-
-std::int64_t padded(std::int64_t depth) { return (depth + kLanes - 1) / kLanes * kLanes; }
-
 struct Parameters {
   Affine x, y;
-  std::vector<std::int16_t> weight;
-  std::vector<std::int32_t> bias;  // one per output channel
+  std::vector<std::int16_t> weight;  // as in the graph; {kh,kw,O} for depthwise convolutions
+  std::vector<std::int32_t> bias;    // one per output channel
   std::vector<FixedPoint> factors;
   Int8Limits limits;
   Rounding rounding;
@@ -69,51 +65,32 @@ Parameters read_parameters(const OpType& op, const NodeContext& context) {
   parameters.bias.assign(static_cast<std::size_t>(channels), 0);
   if (context.input_count() > 2) {
     MJ_CHECK(context.input(2).dtype == DType::kI32);
-    std::ranges::copy(context.value(2).data.template as<std::int32_t>(), parameters.bias.begin());
+    std::ranges::copy(context.value(2).data.as<std::int32_t>(), parameters.bias.begin());
   }
   parameters.limits = int8_limits(op.clamp, parameters.y);
   parameters.rounding = context.rounding;
-  check_accumulator(parameters, weight.data.template as<std::int8_t>());
+  const std::span<const std::int8_t> elements = weight.data.as<std::int8_t>();
+  check_accumulator(parameters, elements);
+  parameters.weight.assign(elements.begin(), elements.end());
   return parameters;
 }
 
-std::vector<std::int16_t> padded_rows(std::span<const std::int8_t> weight, std::int64_t depth) {
-  const auto from = static_cast<std::size_t>(depth);
-  const auto to = static_cast<std::size_t>(padded(depth));
-  std::vector<std::int16_t> rows(weight.size() / from * to);
-  for (std::size_t row = 0; row * from < weight.size(); ++row) {
-    std::ranges::copy(weight.subspan(row * from, from), rows.begin() + static_cast<std::ptrdiff_t>(row * to));
+std::int32_t dot(const std::int16_t* a, const std::int16_t* b, std::int64_t count) {
+  std::int32_t sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    sum += std::int32_t{a[i]} * b[i];
   }
-  return rows;
+  return sum;
 }
 
-// The products of P patches with O rows of weights, each `pitch` long.
-template <int P, int O>
-std::array<std::array<std::int32_t, O>, P> dot_products(const std::int16_t* patches, const std::int16_t* weights,
-                                                        std::int64_t pitch) {
-  std::array<std::array<std::int32_t, O>, P> sums{};
-  for (int p = 0; p < P; ++p) {
-    const std::int16_t* patch = patches + p * pitch;
-    for (int o = 0; o < O; ++o) {
-      const std::int16_t* weight = weights + o * pitch;
-      std::int32_t sum = 0;
-      for (std::int64_t i = 0; i < pitch; ++i) {
-        sum += std::int32_t{patch[i]} * weight[i];
-      }
-      sums[static_cast<std::size_t>(p)][static_cast<std::size_t>(o)] = sum;
-    }
-  }
-  return sums;
-}
-
-// y {places, outputs, `y_pitch` apart} from patches {places, pitch}; channels count from `first_channel`.
-void product(const Parameters& parameters, const std::int16_t* patches, std::int64_t places, std::int64_t pitch,
-             std::int64_t first_channel, std::int64_t outputs, std::int64_t y_pitch, std::int8_t* y) {
-  const std::int16_t* weights = parameters.weight.data() + first_channel * pitch;
+// y {places, outputs, `pitch` apart} from patches {places, depth}; weights and channels count from `first_channel`.
+void product(const Parameters& parameters, const std::int16_t* patches, std::int64_t places, std::int64_t depth,
+             std::int64_t first_channel, std::int64_t outputs, std::int64_t pitch, std::int8_t* y) {
+  const std::int16_t* weights = parameters.weight.data() + first_channel * depth;
   for (std::int64_t place = 0; place < places; ++place) {
     for (std::int64_t o = 0; o < outputs; ++o) {
-      const auto sums = dot_products<1, 1>(patches + place * pitch, weights + o * pitch, pitch);
-      y[place * y_pitch + o] = parameters.output(sums[0][0], first_channel + o);
+      const std::int32_t sum = dot(patches + place * depth, weights + o * depth, depth);
+      y[place * pitch + o] = parameters.output(sum, first_channel + o);
     }
   }
 }
@@ -128,44 +105,22 @@ const std::int16_t* centred(const Parameters& parameters, std::span<const std::i
   return target;
 }
 
-// Rows of `depth` elements filled up to `pitch` with zeros.
-const std::int16_t* padded_patches(const std::int16_t* rows, std::int64_t count, std::int64_t depth,
-                                   std::int64_t pitch) {
-  if (depth == pitch) {
-    return rows;
-  }
-  std::int16_t* target = scratch<std::int16_t, struct PaddedRows>(count * pitch);
-  for (std::int64_t row = 0; row < count; ++row) {
-    std::copy_n(rows + row * depth, depth, target + row * pitch);
-    std::fill_n(target + row * pitch + depth, pitch - depth, std::int16_t{0});
-  }
-  return target;
-}
-
 void convolve(const Convolution& conv, const Parameters& parameters, std::span<const std::int8_t> x, std::int8_t* y) {
   const std::int16_t* input = centred(parameters, x);
   const std::int64_t depth = conv.depth();
-  const std::int64_t pitch = padded(depth);
+  const std::int64_t channels = conv.out_channels;
   if (conv.pointwise()) {
-    const std::int64_t places = conv.out_rows * conv.out_columns;
-    product(parameters, padded_patches(input, places, depth, pitch), places, pitch, 0, conv.outputs, conv.out_channels,
-            y);
+    product(parameters, input, conv.places(), depth, 0, conv.outputs, channels, y);
     return;
   }
-  const std::int64_t row_elements = conv.out_columns * pitch;
-  const std::int64_t tile = rows_per_tile(conv, row_elements * static_cast<std::int64_t>(sizeof(std::int16_t)));
-  std::int16_t* patches = scratch<std::int16_t, struct Int8Patches>(tile * row_elements);
-  for (std::int64_t i = 0; depth < pitch && i < tile * conv.out_columns; ++i) {
-    std::fill_n(patches + i * pitch + depth, pitch - depth, std::int16_t{0});
-  }
-  for (std::int64_t row = 0; row < conv.out_rows; row += tile) {
-    const std::int64_t rows = std::min(tile, conv.out_rows - row);
+  const std::int64_t tile = places_per_tile(conv, depth * static_cast<std::int64_t>(sizeof(std::int16_t)));
+  std::int16_t* patches = scratch<std::int16_t, struct Int8Patches>(tile * depth);
+  for (std::int64_t place = 0; place < conv.places(); place += tile) {
+    const std::int64_t count = std::min(tile, conv.places() - place);
     for (std::int64_t group = 0; group < conv.groups; ++group) {
-      for (std::int64_t i = 0; i < rows; ++i) {
-        conv.patches(input, row + i, group, patches + i * row_elements, pitch);
-      }
-      product(parameters, patches, rows * conv.out_columns, pitch, group * conv.outputs, conv.outputs,
-              conv.out_channels, y + row * conv.out_columns * conv.out_channels + group * conv.outputs);
+      conv.patches(input, place, count, group, patches);
+      product(parameters, patches, count, depth, group * conv.outputs, conv.outputs, channels,
+              y + place * channels + group * conv.outputs);
     }
   }
 }
@@ -203,10 +158,10 @@ void convolve_depthwise(const Convolution& conv, const Parameters& parameters, s
 Step prepare_int8_conv(const Conv2d& op, const NodeContext& context) {
   const Convolution conv(op, context.input(0).shape, context.input(1).shape, context.output().shape);
   Parameters parameters = read_parameters(op, context);
-  const std::span<const std::int8_t> weight = context.value(1).data.as<std::int8_t>();
   const bool depthwise = conv.groups > 1 && conv.inputs == 1;
-  parameters.weight =
-      depthwise ? taps_first<std::int16_t>(weight, conv.out_channels, conv.taps()) : padded_rows(weight, conv.depth());
+  if (depthwise) {
+    parameters.weight = taps_first(parameters.weight, conv.out_channels, conv.taps());
+  }
   return [conv, depthwise, parameters = std::move(parameters)](std::span<const View> inputs, Tensor& output) {
     (depthwise ? convolve_depthwise : convolve)(conv, parameters, inputs[0].as<std::int8_t>(),
                                                 output.as<std::int8_t>().data());
@@ -216,14 +171,10 @@ Step prepare_int8_conv(const Conv2d& op, const NodeContext& context) {
 Step prepare_int8_linear(const Linear& op, const NodeContext& context) {
   const std::int64_t outputs = context.input(1).shape[0];
   const std::int64_t depth = context.input(1).shape[1];
-  Parameters parameters = read_parameters(op, context);
-  parameters.weight = padded_rows(context.value(1).data.as<std::int8_t>(), depth);
-  return [outputs, depth, parameters = std::move(parameters)](std::span<const View> inputs, Tensor& output) {
+  return [outputs, depth, parameters = read_parameters(op, context)](std::span<const View> inputs, Tensor& output) {
     const std::span<std::int8_t> y = output.as<std::int8_t>();
-    const std::int64_t rows = static_cast<std::int64_t>(y.size()) / outputs;
     const std::int16_t* x = centred(parameters, inputs[0].as<std::int8_t>());
-    product(parameters, padded_patches(x, rows, depth, padded(depth)), rows, padded(depth), 0, outputs, outputs,
-            y.data());
+    product(parameters, x, static_cast<std::int64_t>(y.size()) / outputs, depth, 0, outputs, outputs, y.data());
   };
 }
 
