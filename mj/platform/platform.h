@@ -33,7 +33,8 @@ struct CostLine {
   double per_mac = 0;
   double per_output = 0;
   double per_weight_byte = 0;
-  Bytes code_bytes = 0;  ///< machine code of the kernel, counted once when a network uses it
+  Bytes code_bytes = 0;      ///< machine code of the kernel, counted once when a network uses it
+  Bytes bytes_per_call = 0;  ///< the description of a layer and the code that calls the kernel, per node
   Source source;
 };
 
@@ -85,10 +86,10 @@ struct Estimate {
   Joules energy;             ///< boot included where there is one
   Joules boot_energy;        ///< the part of it that is the boot: 0 on a device that stays on
   Seconds latency;           ///< without the boot
-  Bytes nvm_bytes = 0;       ///< start-up code + kernels used, each once + constants
-  Bytes code_bytes = 0;      ///< the first two of these
-  Bytes constant_bytes = 0;  ///< the last
-  Bytes ram_bytes = 0;       ///< arena + stack
+  Bytes nvm_bytes = 0;       ///< start-up code + kernels used, each once + what calls them + constants
+  Bytes code_bytes = 0;      ///< all of these but the constants
+  Bytes constant_bytes = 0;  ///< see `constant_bytes` below
+  Bytes ram_bytes = 0;       ///< state struct (arena and scratch) + stack
   std::vector<LayerEstimate> layers;
 
   bool fits(const Platform& platform) const {
@@ -100,8 +101,10 @@ struct Estimate {
 /// Energy, latency and memory of a lowered graph (int8 types and a plan, see `pass/lower.h`) on a platform.
 Estimate estimate(const Graph& lowered, const Platform& platform);
 
-/// Bytes of the constants that the emitted code of a lowered graph holds: all constants that nodes read, each once, and
-/// for every requantised output channel of conv2d and linear a 4-byte multiplier and a 1-byte shift.
+/// Bytes of the arrays of constants that the emitted code of a lowered graph holds: every constant that nodes read,
+/// once; for every output channel of conv2d and linear a 4-byte bias, a 4-byte multiplier and a 1-byte shift; 256 bytes
+/// for a function of one int8 and for the pixels of each channel that are normalised in their own way; 1 KiB for
+/// softmax.
 Bytes constant_bytes(const Graph& lowered);
 
 }  // namespace mj

@@ -20,6 +20,7 @@ CostLine read_line(TomlTable& kernels, std::string_view name) {
                      .per_output = read_amount(line, "cycles_per_output"),
                      .per_weight_byte = read_amount(line, "cycles_per_weight_byte"),
                      .code_bytes = read_byte_count(line, "code_bytes"),
+                     .bytes_per_call = read_byte_count(line, "bytes_per_call"),
                      .source = read_source(line, "source")};
   line.finish();
   return out;

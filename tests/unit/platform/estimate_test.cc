@@ -47,9 +47,9 @@ Platform toy() {
   out.nvm_bytes.value = 2000;
   out.reserved_nvm_bytes.value = 500;
   out.stack_bytes.value = 64;
-  out.kernels[static_cast<std::size_t>(Kernel::kConv)] = {1000, 10, 100, 2, 300, {}};
-  out.kernels[static_cast<std::size_t>(Kernel::kLinear)] = {500, 9, 50, 1, 200, {}};
-  out.kernels[static_cast<std::size_t>(Kernel::kSoftmax)] = {1e9, 1e9, 1e9, 1e9, 1000000, {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kConv)] = {1000, 10, 100, 2, 300, 40, {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kLinear)] = {500, 9, 50, 1, 200, 30, {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kSoftmax)] = {1e9, 1e9, 1e9, 1e9, 1000000, 1000000, {}};
   return out;
 }
 
@@ -70,10 +70,11 @@ TEST(Estimate, IsTheSumOfTheCostLines) {
   EXPECT_DOUBLE_EQ(found.energy.value, (kConvCycles + kLinearCycles) * 1e-9);
   EXPECT_EQ(found.boot_energy.value, 0);
   EXPECT_DOUBLE_EQ(found.latency.value, (kConvCycles + kLinearCycles) / 2e6);
-  EXPECT_EQ(found.ram_bytes, 136 + 64);
-  // Weights, int32 biases, and 5 B for each of 14 requantised channels.
-  EXPECT_EQ(found.constant_bytes, 72 + 16 + 640 + 40 + 14 * 5);
-  EXPECT_EQ(found.code_bytes, 500 + 300 + 200);
+  // The arena, 18 elements of int16 for a window of the convolution, and the stack.
+  EXPECT_EQ(found.ram_bytes, 136 + 36 + 64);
+  // Weights, int32 biases, 5 B for each of 14 requantised channels, and the table that normalises pixels.
+  EXPECT_EQ(found.constant_bytes, 72 + 16 + 640 + 40 + 14 * 5 + 256);
+  EXPECT_EQ(found.code_bytes, 500 + (300 + 40) + (200 + 30));
   EXPECT_EQ(found.nvm_bytes, found.code_bytes + found.constant_bytes);
 }
 
@@ -86,21 +87,54 @@ TEST(Estimate, AddsTheBootWhereThePlatformBootsForEveryInference) {
   EXPECT_DOUBLE_EQ(found.latency.value, (kConvCycles + kLinearCycles) / 2e6);
 }
 
-TEST(Estimate, CountsCodeAndSharedConstantsOnce) {
+TEST(Estimate, CountsKernelsAndSharedWeightsOnce) {
   Graph graph = small_network();
-  const ValueId logits = graph.outputs[0];
   const ValueId w3 = constant(graph, "w3", per_channel(DType::kI8, {10, 10}));
   const ValueId b3 = constant(graph, "b3", per_channel(DType::kI32, {10}));
-  ValueId y = graph.add_node("fc2", Linear{}, {logits, w3, b3});
-  graph.value(y).type.quant = Quantization{{0.5f}, {0}};
+  const auto append = [&](const std::string& name) {
+    const ValueId y = graph.add_node(name, Linear{}, {graph.outputs[0], w3, b3});
+    graph.value(y).type.quant = Quantization{{0.5f}, {0}};
+    graph.outputs = {y};
+  };
+  append("fc2");
   const Bytes once = constant_bytes(graph);
-  y = graph.add_node("fc3", Linear{}, {y, w3, b3});
-  graph.value(y).type.quant = Quantization{{0.5f}, {0}};
-  graph.outputs = {y};
+  append("fc3");
   const Estimate found = estimate(graph, toy());
-  EXPECT_EQ(found.code_bytes, 500 + 300 + 200);
-  // The weights are shared, the multipliers belong to the node.
-  EXPECT_EQ(found.constant_bytes, once + 10 * 5);
+  EXPECT_EQ(found.code_bytes, 500 + (300 + 40) + (200 + 3 * 30));
+  // The weights are shared; biases with a zero point folded in, multipliers and shifts belong to the node.
+  EXPECT_EQ(found.constant_bytes, once + 10 * (4 + 4 + 1));
+}
+
+TEST(Estimate, CountsTheArraysThatNodesBringAlong) {
+  const auto bytes_of = [](const Op& op, Shape shape) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", int8(std::move(shape)));
+    const ValueId y = graph.add_node("node", op, {x});
+    graph.value(y).type.quant = Quantization{{1.0f / 256}, {-128}};
+    graph.outputs = {y};
+    return constant_bytes(graph);
+  };
+  constexpr Bytes kPixels = 256;
+  EXPECT_EQ(bytes_of(Reshape{{6}}, {2, 3}), kPixels);
+  EXPECT_EQ(bytes_of(Sigmoid{}, {6}), kPixels + 256);
+  EXPECT_EQ(bytes_of(Softmax{}, {6}), kPixels + 256 * 4);
+  EXPECT_EQ(bytes_of(Pad{.before = {1}, .after = {1}}, {6}), kPixels + 1);
+}
+
+TEST(Estimate, CountsOneTableOfPixelsPerChannelThatIsNormalisedInItsOwnWay) {
+  Graph graph;
+  graph.outputs = {graph.add_node("flat", Reshape{{12}}, {graph.add_input("x", int8({2, 2, 3}))})};
+  graph.preprocess = {.mean = {0.5f, 0.5f, 0.5f}, .std = {0.2f}};
+  EXPECT_EQ(constant_bytes(graph), 256);
+  graph.preprocess.std = {0.2f, 0.2f, 0.3f};
+  EXPECT_EQ(constant_bytes(graph), 3 * 256);
+}
+
+TEST(Estimate, CountsTheBiasThatAConvolutionLacks) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", int8({4, 4, 2}));
+  graph.outputs = {graph.add_node("conv", Conv2d{}, {x, constant(graph, "w", per_channel(DType::kI8, {8, 1, 1, 2}))})};
+  EXPECT_EQ(constant_bytes(graph), 256 + 16 + 8 * (4 + 4 + 1));
 }
 
 TEST(Estimate, FitsUpToTheLastByte) {

@@ -43,7 +43,7 @@ std::string kernel_lines(const std::string& name, int base) {
   const auto n = [&](int i) { return std::to_string(base + i); };
   return "[kernel." + name + "]\ncycles_per_call = " + n(1) + "\ncycles_per_mac = " + n(2) +
          ".5\ncycles_per_output = " + n(3) + "\ncycles_per_weight_byte = " + n(4) + "\ncode_bytes = " + n(5) +
-         "\nsource = \"assumed: " + name + "\"\n";
+         "\nbytes_per_call = " + n(6) + "\nsource = \"assumed: " + name + "\"\n";
 }
 
 std::string good() {
@@ -89,6 +89,7 @@ TEST(Platform, ReadsNumbersInSiUnits) {
   EXPECT_EQ(linear.per_output, 33);
   EXPECT_EQ(linear.per_weight_byte, 34);
   EXPECT_EQ(linear.code_bytes, 35);
+  EXPECT_EQ(linear.bytes_per_call, 36);
   EXPECT_EQ(linear.source.text, "linear");
   EXPECT_TRUE(parse_platform(with("boot_energy =", "boots_per_inference = true\nboot_energy ="), "toy", "")
                   .boots_per_inference);
@@ -116,7 +117,7 @@ TEST(Platform, NamesTheNearestKey) {
   // What runs nothing has no cost to give.
   EXPECT_EQ(
       parse_error(good() + kernel_lines("none", 1)),
-      "toy.toml:61: unknown key 'none' in [kernel]; known keys: conv, depthwise, elementwise, linear, move, pool, "
+      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, depthwise, elementwise, linear, move, pool, "
       "softmax");
 }
 
@@ -273,9 +274,10 @@ TEST(Describe, PrintsEveryNumberWithItsSource) {
             "NVM               256,000     B  datasheet: sheet 3\n"
             "reserved NVM          100     B  assumed: start-up code\n"
             "stack                   0     B  assumed: none");
-  EXPECT_THAT(text, testing::HasSubstr("kernel       cycles/call  /MAC  /output  /weight byte  code B  source\n"));
   EXPECT_THAT(text,
-              testing::HasSubstr("linear                31  32.5       33            34      35  assumed: linear\n"));
+              testing::HasSubstr("kernel       cycles/call  /MAC  /output  /weight byte  code B  B/call  source\n"));
+  EXPECT_THAT(text, testing::HasSubstr(
+                        "linear                31  32.5       33            34      35      36  assumed: linear\n"));
 }
 
 }  // namespace

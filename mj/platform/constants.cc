@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include "mj/platform/platform.h"
+
+namespace mj {
+namespace {
+
+constexpr Bytes kBiasBytes = 4;
+constexpr Bytes kFactorBytes = 4 + 1;  // multiplier and shift of an output channel
+constexpr Bytes kTableBytes = 256;     // a function of one int8
+// exp of every distance from the largest logit. Those that round to 0 are not stored, but how many depends on a scale
+// that a network not trained yet does not have.
+constexpr Bytes kSoftmaxBytes = 256 * 4;
+
+/// Arrays that belong to a node besides the constants it reads. One overload per operator, so that a new one is decided
+/// on.
+struct OwnArrays {
+  const Graph& graph;
+  const Node& node;
+
+  std::int64_t channels() const { return graph.type(node.output).shape.back(); }
+
+  Bytes operator()(const Conv2d&) const {
+    return channels() * (kFactorBytes + (node.inputs.size() > 2 ? 0 : kBiasBytes));
+  }
+  // Its bias is stored with the input's zero point in it, in place of the graph's.
+  Bytes operator()(const Linear&) const { return channels() * (kFactorBytes + kBiasBytes); }
+  Bytes operator()(const BatchNorm&) const { return 0; }
+  Bytes operator()(const Clamp&) const { return kTableBytes; }
+  Bytes operator()(const LeakyRelu&) const { return kTableBytes; }
+  Bytes operator()(const PRelu&) const { return 0; }
+  Bytes operator()(const HardSigmoid&) const { return kTableBytes; }
+  Bytes operator()(const HardSwish&) const { return kTableBytes; }
+  Bytes operator()(const Sigmoid&) const { return kTableBytes; }
+  Bytes operator()(const Tanh&) const { return kTableBytes; }
+  Bytes operator()(const Softmax&) const { return kSoftmaxBytes; }
+  Bytes operator()(const MaxPool&) const { return 0; }
+  Bytes operator()(const AvgPool&) const { return 0; }
+  Bytes operator()(const Mean&) const { return 0; }
+  Bytes operator()(const Add&) const { return 0; }
+  Bytes operator()(const Sub&) const { return 0; }
+  Bytes operator()(const Mul&) const { return 0; }
+  Bytes operator()(const Concat&) const { return 0; }
+  Bytes operator()(const Reshape&) const { return 0; }
+  Bytes operator()(const Transpose&) const { return 0; }
+  Bytes operator()(const Pad&) const { return 1; }
+  Bytes operator()(const Slice&) const { return 0; }
+  Bytes operator()(const Quantize&) const { return kTableBytes; }
+};
+
+bool all_equal(const std::vector<float>& values) {
+  return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
+}
+
+/// From pixels to the network's int8 input: one table, or one per channel when channels are normalised differently.
+Bytes pixel_tables(const Graph& graph) {
+  if (graph.inputs.empty()) return 0;
+  const Shape& shape = graph.type(graph.inputs[0]).shape;
+  const bool one = all_equal(graph.preprocess.mean) && all_equal(graph.preprocess.std);
+  return kTableBytes * (one || shape.empty() ? 1 : shape.back());
+}
+
+}  // namespace
+
+Bytes constant_bytes(const Graph& lowered) {
+  Bytes bytes = pixel_tables(lowered);
+  std::set<ValueId> stored;
+  for (const Node& node : lowered.nodes) {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
+      const bool replaced = i == 2 && std::holds_alternative<Linear>(node.op);
+      if (lowered.value(id).constant() && !replaced && stored.insert(id).second) bytes += lowered.type(id).bytes();
+    }
+    bytes += std::visit(OwnArrays{lowered, node}, node.op);
+  }
+  return bytes;
+}
+
+}  // namespace mj
