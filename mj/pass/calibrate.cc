@@ -110,8 +110,10 @@ Ranges with_pixel_range(Ranges ranges, const Graph& graph) {
   const auto input = static_cast<std::size_t>(graph.inputs.at(0));
   const Shape& shape = graph.values[input].type.shape;
   const std::int64_t channels = shape.empty() ? 1 : shape.back();
-  const auto dark = preprocess(graph.preprocess, std::vector<float>(static_cast<std::size_t>(channels), 0.0f), channels);
-  const auto bright = preprocess(graph.preprocess, std::vector<float>(static_cast<std::size_t>(channels), 255.0f), channels);
+  const auto dark =
+      preprocess(graph.preprocess, std::vector<float>(static_cast<std::size_t>(channels), 0.0f), channels);
+  const auto bright =
+      preprocess(graph.preprocess, std::vector<float>(static_cast<std::size_t>(channels), 255.0f), channels);
   // A negative scale or deviation turns dark and bright round.
   float low = kInfinity, high = -kInfinity;
   for (const auto* end : {&dark, &bright}) {

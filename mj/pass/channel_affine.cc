@@ -19,8 +19,8 @@ ChannelAffine affine_of(const Graph& graph, const Node& batch_norm) {
   for (std::size_t c = 0; c < gamma.size(); ++c) {
     const double square = variance[c] + epsilon;
     if (!(square > 0)) {
-      fail("{}: variance {:.9g} of channel {} plus epsilon {:.9g} is not positive", describe(batch_norm), variance[c], c,
-           epsilon);
+      fail("{}: variance {:.9g} of channel {} plus epsilon {:.9g} is not positive", describe(batch_norm), variance[c],
+           c, epsilon);
     }
     const double scale = gamma[c] / std::sqrt(square);
     const double shift = beta[c] - mean[c] * scale;

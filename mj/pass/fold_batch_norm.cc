@@ -6,8 +6,8 @@
 #include "mj/pass/passes.h"
 #include "mj/pass/rewrite.h"
 
-// A batch_norm behind a convolution or a linear layer is free: s * (W x + b) + t = (s W) x + (s b + t), row by row of W. It
-// is exact as long as nothing lies between them (no activation) and nobody else reads what is between.
+// A batch_norm behind a convolution or a linear layer is free: s * (W x + b) + t = (s W) x + (s b + t), row by row of
+// W. It is exact as long as nothing lies between them (no activation) and nobody else reads what is between.
 
 namespace mj {
 namespace {

@@ -9,8 +9,8 @@
 #include "mj/pass/rewrite.h"
 
 // Frameworks that keep channels first flatten {C,H,W}; here channels come last, so an importer has to put a transpose
-// before the flattening. On the device that is a copy of the whole activation; in the weight of the linear layer behind it
-// it is another order of columns, settled now.
+// before the flattening. On the device that is a copy of the whole activation; in the weight of the linear layer behind
+// it it is another order of columns, settled now.
 
 namespace mj {
 namespace {

@@ -6,9 +6,9 @@
 #include "mj/pass/passes.h"
 #include "mj/pass/rewrite.h"
 
-// ReLU as a node of its own costs a buffer, a pass over it and, in int8, half of the output's codes: the range before it
-// has to hold the negative values too. Fused into the operator before it, it is two comparisons on a value in a register,
-// and the quantisation sees only what is left.
+// ReLU as a node of its own costs a buffer, a pass over it and, in int8, half of the output's codes: the range before
+// it has to hold the negative values too. Fused into the operator before it, it is two comparisons on a value in a
+// register, and the quantisation sees only what is left.
 
 namespace mj {
 namespace {
@@ -36,7 +36,8 @@ Graph fuse_activation(Graph graph) {
     Node node = rewriter.take(i);
     const auto* clamp = std::get_if<Clamp>(&node.op);
     const ValueId x = node.inputs[0];
-    // Where an integer clamp requantises it stays; with equal types both limits become the same integers in the operator.
+    // Where an integer clamp requantises it stays; with equal types both limits become the same integers in the
+    // operator.
     const Graph& g = rewriter.graph();
     const auto fits = [&](ValueId value) {
       const Type &before = g.type(value), &after = g.type(node.output);

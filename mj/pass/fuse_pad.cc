@@ -5,9 +5,9 @@
 #include "mj/pass/passes.h"
 #include "mj/pass/rewrite.h"
 
-// A pad writes a copy of its input with a frame around it; a window that runs over the border does the same for nothing.
-// conv2d pads with zeros itself. avg_pool can count its padding as zeros. max_pool ignores its padding, which is the same
-// only if the pad's value never wins against what the window holds.
+// A pad writes a copy of its input with a frame around it; a window that runs over the border does the same for
+// nothing. conv2d pads with zeros itself. avg_pool can count its padding as zeros. max_pool ignores its padding, which
+// is the same only if the pad's value never wins against what the window holds.
 
 namespace mj {
 namespace {

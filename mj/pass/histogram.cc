@@ -22,7 +22,8 @@ struct Limit {
 template <class Count>
 std::vector<Limit> limits(double outermost, double step, std::int64_t budget, int bins, Count&& count) {
   std::vector<Limit> result{{outermost, 0, 0}};
-  // With n elements clipped whose distances to the edge sum to s and squared to q, an edge further by d adds 2 d s + d^2 n.
+  // With n elements clipped whose distances to the edge sum to s and squared to q, an edge further by d adds 2 d s +
+  // d^2 n.
   double sum = 0, square = 0;
   std::int64_t clipped = 0;
   for (int bin = 0; bin < bins; ++bin) {
@@ -51,8 +52,10 @@ std::vector<Limit> limits(double outermost, double step, std::int64_t budget, in
 }  // namespace
 
 Histogram::Histogram(float low, float high)
-    : low_(std::min(low, 0.0f)), high_(std::max(high, 0.0f)),
-      width_((static_cast<double>(high_) - static_cast<double>(low_)) / kBins), counts_(kBins, 0) {}
+    : low_(std::min(low, 0.0f)),
+      high_(std::max(high, 0.0f)),
+      width_((static_cast<double>(high_) - static_cast<double>(low_)) / kBins),
+      counts_(kBins, 0) {}
 
 void Histogram::add(std::span<const float> elements) {
   for (const float x : elements) {
@@ -74,9 +77,10 @@ void Histogram::merge(const Histogram& other) {
 Range Histogram::clipped_range(double share) const {
   const std::int64_t others = std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
   const auto budget = static_cast<std::int64_t>(share * static_cast<double>(others + zeros_));
-  const auto lows = limits(low_, width_, budget, kBins, [&](int bin) { return counts_[static_cast<std::size_t>(bin)]; });
-  const auto highs =
-      limits(high_, -width_, budget, kBins, [&](int bin) { return counts_[static_cast<std::size_t>(kBins - 1 - bin)]; });
+  const auto lows =
+      limits(low_, width_, budget, kBins, [&](int bin) { return counts_[static_cast<std::size_t>(bin)]; });
+  const auto highs = limits(high_, -width_, budget, kBins,
+                            [&](int bin) { return counts_[static_cast<std::size_t>(kBins - 1 - bin)]; });
 
   Range best{low_, high_};
   double least = kInfinity;

@@ -9,9 +9,9 @@
 #include "mj/pass/passes.h"
 #include "mj/pass/rewrite.h"
 
-// Importers translate node by node and other passes leave remains (a transpose that has become trivial, a clamp that was
-// merged away). One place that knows what changes nothing keeps all of them simple, and every node removed here is a
-// buffer, a kernel call and a line of the user's table less.
+// Importers translate node by node and other passes leave remains (a transpose that has become trivial, a clamp that
+// was merged away). One place that knows what changes nothing keeps all of them simple, and every node removed here is
+// a buffer, a kernel call and a line of the user's table less.
 
 namespace mj {
 namespace {
@@ -99,14 +99,16 @@ Graph remove_identities(Graph graph) {
       continue;
     }
     const Type& out = g.type(node.output);
-    if (!same_encoding(g.type(node.inputs[0]), out) || !passes_through(node.op, g.type(node.inputs[0]).shape, out.shape)) {
+    if (!same_encoding(g.type(node.inputs[0]), out) ||
+        !passes_through(node.op, g.type(node.inputs[0]).shape, out.shape)) {
       rewriter.keep(std::move(node));
       continue;
     }
     // What only renames elements is a reshape of the first value in the chain that holds them.
     ValueId source = node.inputs[0];
-    if (const Node* before = rewriter.producer(source);
-        before != nullptr && std::holds_alternative<Reshape>(before->op) && same_encoding(g.type(before->inputs[0]), out)) {
+    if (const Node* before = rewriter.producer(source); before != nullptr &&
+                                                        std::holds_alternative<Reshape>(before->op) &&
+                                                        same_encoding(g.type(before->inputs[0]), out)) {
       source = before->inputs[0];
     }
     if (g.type(source).shape == out.shape) {

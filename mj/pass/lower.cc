@@ -12,7 +12,8 @@ std::vector<Pass> simplify_passes() {
   return {
       {"strip_quantized_borders", strip_quantized_borders},
       {"remove_identities", remove_identities},
-      // Batch-norms first go where they cost nothing; activations are fused after that, for a fused one would be in the way.
+      // Batch-norms first go where they cost nothing; activations are fused after that, for a fused one would be in the
+      // way.
       {"fold_batch_norm", fold_batch_norm},
       {"lower_batch_norm", lower_batch_norm},
       {"fuse_pad", fuse_pad},

@@ -11,11 +11,12 @@
 namespace mj {
 
 /// The passes that turn a trained float graph into the float graph the device will run: identities removed, batch-norm
-/// folded into the operator before or behind it (or turned into a depthwise 1x1 convolution), pads and activations fused,
-/// transposes folded. Integer graphs lose their float borders.
+/// folded into the operator before or behind it (or turned into a depthwise 1x1 convolution), pads and activations
+/// fused, transposes folded. Integer graphs lose their float borders.
 std::vector<Pass> simplify_passes();
 
-/// Runs them until they change nothing; the result is a fixed point: `simplify(simplify(g)) == simplify(g)`, ids included.
+/// Runs them until they change nothing; the result is a fixed point: `simplify(simplify(g)) == simplify(g)`, ids
+/// included.
 Graph simplify(Graph graph, const PassObserver& observe = {});
 
 /// simplify, int8 by `ranges`, memory plan: what is emitted, evaluated in integers and estimated.
@@ -24,8 +25,8 @@ Graph simplify(Graph graph, const PassObserver& observe = {});
 /// integer (an int8 TFLite file) keeps its quantisation and needs no ranges. Throws `Error` when the ranges do not fit.
 Graph lower(Graph graph, const Ranges& ranges, const PassObserver& observe = {});
 
-/// `lower` with ranges that stand for any: for estimates of networks not trained yet (types, sizes and plan are those of
-/// the real thing, numbers are not).
+/// `lower` with ranges that stand for any: for estimates of networks not trained yet (types, sizes and plan are those
+/// of the real thing, numbers are not).
 Graph lower_for_estimate(Graph graph);
 
 }  // namespace mj

@@ -11,13 +11,14 @@
 // A batch_norm that fold_batch_norm had to leave (behind an activation, an add, a concat, the input, or where its input
 // has other readers) is y = s[c] * x + t[c] on its own.
 //
-// 1. Forward. Through pools, means over space and reshapes to ONE convolution without padding or ONE linear layer behind
-//    them, W (s x + t) + b = (W s) x + (W t + b): free again. Padding stands in the way because the operator pads y with
-//    real zeros, while the folded one would pad x with zeros, that is y with t: wrong along the borders. A maximum commutes
-//    only with s >= 0.
+// 1. Forward. Through pools, means over space and reshapes to ONE convolution without padding or ONE linear layer
+//    behind them, W (s x + t) + b = (W s) x + (W t + b): free again. Padding stands in the way because the operator
+//    pads y with real zeros, while the folded one would pad x with zeros, that is y with t: wrong along the borders. A
+//    maximum commutes only with s >= 0.
 // 2. Else a depthwise 1x1 conv2d. In int8 it is ONE kernel with a scale per channel and one rounding; mul and add with
-//    constants would be two kernels, one scale for all channels each, and two roundings. It has a fused activation, too,
-//    which pre-activation networks (batch_norm, relu, conv2d) use. Vectors are reshaped to {1, n, C} and back, at no cost.
+//    constants would be two kernels, one scale for all channels each, and two roundings. It has a fused activation,
+//    too, which pre-activation networks (batch_norm, relu, conv2d) use. Vectors are reshaped to {1, n, C} and back, at
+//    no cost.
 
 namespace mj {
 namespace {
@@ -70,8 +71,8 @@ void scale_inputs(Graph& graph, Node& node, const ChannelAffine& affine) {
     scaled[i] = static_cast<float>(scaled[i] * affine.scale[c]);
   }
   const ValueId new_weight = graph.add_constant(weight.name, weight.type.shape, scaled);
-  const ValueId new_bias = graph.add_constant(bias_name, {static_cast<std::int64_t>(outputs)},
-                                              std::vector<float>(bias.begin(), bias.end()));
+  const ValueId new_bias =
+      graph.add_constant(bias_name, {static_cast<std::int64_t>(outputs)}, std::vector<float>(bias.begin(), bias.end()));
   node.inputs = {node.inputs[0], new_weight, new_bias};
 }
 
@@ -122,8 +123,8 @@ Graph lower_batch_norm(Graph graph) {
     const auto channels = static_cast<std::int64_t>(affine.scale.size());
     const ValueId scale = graph.add_constant(node.name + ".scale", {channels, 1, 1, 1},
                                              std::vector<float>(affine.scale.begin(), affine.scale.end()));
-    const ValueId shift =
-        graph.add_constant(node.name + ".shift", {channels}, std::vector<float>(affine.shift.begin(), affine.shift.end()));
+    const ValueId shift = graph.add_constant(node.name + ".shift", {channels},
+                                             std::vector<float>(affine.shift.begin(), affine.shift.end()));
     const Shape shape = graph.type(node.output).shape;
     ValueId x = node.inputs[0];
     if (shape.size() != 3) {

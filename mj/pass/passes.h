@@ -10,8 +10,8 @@ namespace mj {
 // they may run on imported integer graphs as well.
 
 /// Removes what changes nothing: reshapes to the same shape, transposes that move only dimensions of size 1 (as
-/// reshapes), clamps without limits, pads of nothing, slices of everything, 1x1 pools, concats of one input, quantize to
-/// the same type, and nodes no output needs; nodes whose inputs are all constant are computed.
+/// reshapes), clamps without limits, pads of nothing, slices of everything, 1x1 pools, concats of one input, quantize
+/// to the same type, and nodes no output needs; nodes whose inputs are all constant are computed.
 Graph remove_identities(Graph graph);
 
 /// conv2d or linear followed by batch_norm: the factors go into weight and bias.
@@ -26,19 +26,21 @@ Graph lower_batch_norm(Graph graph);
 /// transposes too; a clamp behind a clamp merges with it.
 Graph fuse_activation(Graph graph);
 
-/// A pad of zeros before a conv2d, max_pool (of values that are never negative) or avg_pool that counts padding moves into it.
+/// A pad of zeros before a conv2d, max_pool (of values that are never negative) or avg_pool that counts padding moves
+/// into it.
 Graph fuse_pad(Graph graph);
 
-/// transpose + reshape to a vector before linear: the weight's columns are permuted instead. Transposes in a row become one.
+/// transpose + reshape to a vector before linear: the weight's columns are permuted instead. Transposes in a row become
+/// one.
 Graph fold_transpose(Graph graph);
 
-/// An integer graph between a quantize at the input and dequantizes at the outputs loses them: input and outputs are then
-/// integers themselves. `input_tensor` and `dequantize` do the same arithmetic outside.
+/// An integer graph between a quantize at the input and dequantizes at the outputs loses them: input and outputs are
+/// then integers themselves. `input_tensor` and `dequantize` do the same arithmetic outside.
 Graph strip_quantized_borders(Graph graph);
 
-/// Offsets of all activations in one arena, greedy by size over lifetimes (as TensorFlow Lite Micro's planner); reshapes
-/// share their input's buffer. Fills `Graph::plan`. Offsets and the arena are multiples of `kArenaAlignment`; the input's
-/// buffer is written by the caller and lives until its last reader, outputs live to the end.
+/// Offsets of all activations in one arena, greedy by size over lifetimes (as TensorFlow Lite Micro's planner);
+/// reshapes share their input's buffer. Fills `Graph::plan`. Offsets and the arena are multiples of `kArenaAlignment`;
+/// the input's buffer is written by the caller and lives until its last reader, outputs live to the end.
 Graph plan_memory(Graph graph);
 
 /// Alignment of buffers in the arena, in bytes: enough for the int32 and float elements a kernel may store there.

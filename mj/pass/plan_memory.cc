@@ -8,9 +8,9 @@
 #include "mj/pass/passes.h"
 
 // The order of execution is fixed, so which activations are alive together is known, and the arena is a packing of
-// rectangles (time x bytes). Optimal packing is NP-hard; the largest first, each at the lowest offset free for all of its
-// life, is what TensorFlow Lite Micro's GreedyMemoryPlanner does, and it reaches the lower bound on nearly all chains and
-// residual networks, where a few large activations decide.
+// rectangles (time x bytes). Optimal packing is NP-hard; the largest first, each at the lowest offset free for all of
+// its life, is what TensorFlow Lite Micro's GreedyMemoryPlanner does, and it reaches the lower bound on nearly all
+// chains and residual networks, where a few large activations decide.
 
 namespace mj {
 namespace {

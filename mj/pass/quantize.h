@@ -21,21 +21,23 @@ struct Ranges {
 /// elements on either side where that lowers the squared rounding error (clip 0: plain minimum and maximum).
 ///
 /// `inputs` are real inputs of the network (`input_tensor`); a few hundred samples of the training set do. They are run
-/// in parallel; the result does not depend on the number of threads or the order of the inputs. `clip` is in 0..0.5; with
-/// it, the inputs are run twice. Throws `Error` without inputs, on one of another type than the graph's input, or when an
-/// activation is not finite.
+/// in parallel; the result does not depend on the number of threads or the order of the inputs. `clip` is in 0..0.5;
+/// with it, the inputs are run twice. Throws `Error` without inputs, on one of another type than the graph's input, or
+/// when an activation is not finite.
 Ranges calibrate(const Graph& graph, std::span<const Tensor> inputs, double clip = 0);
 
-/// The graph input's range becomes that of preprocess(0..255) over all channels: for inputs that are 8-bit pixels, where
-/// no calibration set shows every pixel. With one channel (or equal channels) the 256 codes then stand for the 256 pixels;
-/// only where the real 0 lies exactly between two pixels (mean 0.5, std 0.5) do a few neighbours share a code.
+/// The graph input's range becomes that of preprocess(0..255) over all channels: for inputs that are 8-bit pixels,
+/// where no calibration set shows every pixel. With one channel (or equal channels) the 256 codes then stand for the
+/// 256 pixels; only where the real 0 lies exactly between two pixels (mean 0.5, std 0.5) do a few neighbours share a
+/// code.
 Ranges with_pixel_range(Ranges ranges, const Graph& graph);
 
 /// int8 by TFLite's specification: weights symmetric per output channel in -127..127, biases int32 with scale
-/// s_x * s_w[c], activations asymmetric per tensor in -128..127 with ranges that include 0; sigmoid and softmax give 1/256
-/// with zero point -128, tanh 1/128 with zero point 0. Operators that cannot change a quantisation (max_pool, avg_pool,
-/// reshape, transpose, pad, slice, concat) share one with their inputs; a concat input that has to keep its own (the graph's
-/// input, a sigmoid's output) is requantised by a quantize node before it. A weight read by several nodes stays one.
+/// s_x * s_w[c], activations asymmetric per tensor in -128..127 with ranges that include 0; sigmoid and softmax give
+/// 1/256 with zero point -128, tanh 1/128 with zero point 0. Operators that cannot change a quantisation (max_pool,
+/// avg_pool, reshape, transpose, pad, slice, concat) share one with their inputs; a concat input that has to keep its
+/// own (the graph's input, a sigmoid's output) is requantised by a quantize node before it. A weight read by several
+/// nodes stays one.
 ///
 /// `ranges` are those of this very graph (value for value). A graph that is int8 already is returned as it is. Throws
 /// `Error` when ranges do not fit or are not finite, and listing every node that has no integer form.

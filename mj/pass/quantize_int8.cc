@@ -28,7 +28,8 @@ void check_float(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<BatchNorm>(node.op)) without.push_back(describe(node));
   }
-  if (!without.empty()) fail("{}: no integer form; simplify the graph before it is quantised", fmt::join(without, ", "));
+  if (!without.empty())
+    fail("{}: no integer form; simplify the graph before it is quantised", fmt::join(without, ", "));
   for (const Value& value : graph.values) {
     if (!value.constant() && value.type.dtype != DType::kF32) {
       fail("value '{}' is {} among f32 values; expected a graph that is all float or all integer", value.name,
@@ -59,7 +60,8 @@ void check_finite(const Node& node, const char* what, std::span<const float> ele
 /// One graph on its way from float to int8.
 class Quantizer {
  public:
-  Quantizer(Graph graph, const Ranges& ranges) : graph_(std::move(graph)), sharing_(share_quantizations(graph_, ranges)) {}
+  Quantizer(Graph graph, const Ranges& ranges)
+      : graph_(std::move(graph)), sharing_(share_quantizations(graph_, ranges)) {}
 
   Graph run() {
     graph_.plan.reset();
@@ -105,8 +107,8 @@ class Quantizer {
   }
 
   /// The smallest output scale with which the kernels' 32-bit arithmetic cannot overflow before it saturates. TFLite
-  /// shifts an accumulator left where its factor exceeds 1, and takes factors below 1 only in sums. Trained networks are
-  /// far from these limits; outputs that hardly ever move in calibration are not.
+  /// shifts an accumulator left where its factor exceeds 1, and takes factors below 1 only in sums. Trained networks
+  /// are far from these limits; outputs that hardly ever move in calibration are not.
   double least_scale(std::size_t i) const {
     const Node& node = graph_.nodes[i];
     const auto scale = [&](ValueId id) -> double {
@@ -182,7 +184,8 @@ class Quantizer {
       std::vector<std::int8_t> elements;
       elements.reserve(parameters_[i].weight.size());
       for (std::size_t k = 0; k < parameters_[i].weight.size(); ++k) {
-        elements.push_back(static_cast<std::int8_t>(quantized_value(parameters_[i].weight[k], scales[k / columns], -127, 127)));
+        elements.push_back(
+            static_cast<std::int8_t>(quantized_value(parameters_[i].weight[k], scales[k / columns], -127, 127)));
       }
       const Type type{DType::kI8, weight.type.shape, per_row(scales)};
       weights_[node.inputs[1]] = graph_.add_constant(weight.name, type, Constant::of<std::int8_t>(elements));
@@ -245,7 +248,8 @@ class Quantizer {
       } else if (concat && graph_.type(input).quant != graph_.type(node.output).quant) {
         const Value before = graph_.value(input);
         Node requantize{before.name + ".requantize", Quantize{}, {input}, -1};
-        requantize.output = graph_.add_value(requantize.name, {DType::kI8, before.type.shape, graph_.type(node.output).quant});
+        requantize.output =
+            graph_.add_value(requantize.name, {DType::kI8, before.type.shape, graph_.type(node.output).quant});
         input = requantize.output;
         graph_.nodes.push_back(std::move(requantize));
       }

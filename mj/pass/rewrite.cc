@@ -29,7 +29,8 @@ Rewriter::Rewriter(Graph graph) : graph_(compact(std::move(graph))) {
 void Rewriter::grow() {
   const std::size_t before = replacement_.size();
   replacement_.resize(graph_.values.size());
-  std::iota(replacement_.begin() + static_cast<std::ptrdiff_t>(before), replacement_.end(), static_cast<ValueId>(before));
+  std::iota(replacement_.begin() + static_cast<std::ptrdiff_t>(before), replacement_.end(),
+            static_cast<ValueId>(before));
   producer_.resize(graph_.values.size(), -1);
   readers_.resize(graph_.values.size(), 0);
   output_.resize(graph_.values.size(), 0);

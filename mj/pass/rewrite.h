@@ -25,8 +25,9 @@ class Rewriter {
 
   /// Appends a node to the result.
   void keep(Node node);
-  /// Drops a node whose output equals `input`: readers of the output read `input`. When both are graph outputs or `input`
-  /// has no node that could write the output's name, a graph output cannot be dropped: the node is kept and false returned.
+  /// Drops a node whose output equals `input`: readers of the output read `input`. When both are graph outputs or
+  /// `input` has no node that could write the output's name, a graph output cannot be dropped: the node is kept and
+  /// false returned.
   bool drop(Node node, ValueId input);
   /// Drops a node because the kept node `producer` now computes its output.
   void absorb(const Node& node, Node& producer);
@@ -45,10 +46,10 @@ class Rewriter {
 
   Graph graph_;  ///< its nodes are those kept so far
   std::vector<Node> pending_;
-  std::vector<ValueId> replacement_;      ///< per value: what its readers read
-  std::vector<std::int32_t> producer_;    ///< per value: index of the kept node that writes it, or -1
-  std::vector<std::int32_t> readers_;     ///< per value: nodes that read it, graph outputs counted too
-  std::vector<char> output_;              ///< per value: is it a graph output
+  std::vector<ValueId> replacement_;    ///< per value: what its readers read
+  std::vector<std::int32_t> producer_;  ///< per value: index of the kept node that writes it, or -1
+  std::vector<std::int32_t> readers_;   ///< per value: nodes that read it, graph outputs counted too
+  std::vector<char> output_;            ///< per value: is it a graph output
 };
 
 }  // namespace mj

@@ -10,15 +10,17 @@ namespace mj {
 
 // Scales and zero points of TFLite's int8 specification (tensorflow.org/lite/performance/quantization_spec).
 
-/// Asymmetric int8 for reals in [low, high], widened to include 0, so that 0 (padding, ReLU) is exact: scale = range/255, zero
-/// point = round(-128 - low/scale). An empty range {0, 0} gets scale 1. Scales stay above `least_scale`.
+/// Asymmetric int8 for reals in [low, high], widened to include 0, so that 0 (padding, ReLU) is exact: scale =
+/// range/255, zero point = round(-128 - low/scale). An empty range {0, 0} gets scale 1. Scales stay above
+/// `least_scale`.
 Quantization activation_quantization(float low, float high, double least_scale = 0);
 
 /// Symmetric int8 scales of a weight, one per output (row): max|w| / 127.
 ///
-/// They are raised where the accumulator could leave 32 bits: |bias|/(s_x s_w) + 255 sum|w|/s_w stays below 2^30 for any
-/// input. A row of zeros gets the scale that gives its bias 20 bits, for then its multiplier s_x s_w / s_y stays in range
-/// while the bias keeps all precision an output can show; without a bias either, the largest scale of the others. `bias` holds one number per row (0 where there is none), which also tells the number of rows.
+/// They are raised where the accumulator could leave 32 bits: |bias|/(s_x s_w) + 255 sum|w|/s_w stays below 2^30 for
+/// any input. A row of zeros gets the scale that gives its bias 20 bits, for then its multiplier s_x s_w / s_y stays in
+/// range while the bias keeps all precision an output can show; without a bias either, the largest scale of the others.
+/// `bias` holds one number per row (0 where there is none), which also tells the number of rows.
 std::vector<float> weight_scales(std::span<const float> weight, std::span<const float> bias, float input_scale);
 
 /// round(x / scale), ties away from zero, saturated to low..high.

@@ -41,8 +41,8 @@ class DisjointSets {
   std::vector<ValueId> parent_;
 };
 
-/// The range of each value that its readers can tell: where only max_pools and slices read it, what survives them. Values
-/// below may saturate, for the maximum is among those above.
+/// The range of each value that its readers can tell: where only max_pools and slices read it, what survives them.
+/// Values below may saturate, for the maximum is among those above.
 Ranges needed_ranges(const Graph& graph, const Ranges& seen) {
   Ranges needed = seen;
   const auto readers = consumers(graph);

@@ -5,8 +5,8 @@
 
 #include "mj/pass/passes.h"
 
-// Exporters like to leave the borders of an int8 network in float: quantize first, dequantize last. On the device these are
-// float arithmetic and buffers of four times the size. The caller's side does the same rounding (`input_tensor`,
+// Exporters like to leave the borders of an int8 network in float: quantize first, dequantize last. On the device these
+// are float arithmetic and buffers of four times the size. The caller's side does the same rounding (`input_tensor`,
 // `dequantize`), so the integers themselves become input and outputs, under the names of the floats.
 
 namespace mj {

@@ -14,9 +14,9 @@
 namespace mj {
 namespace {
 
-using ::testing::ElementsAre;
 using testing::add_batch_norm;
 using testing::count;
+using ::testing::ElementsAre;
 using testing::expect_same_outputs;
 using testing::normal_constant;
 
@@ -34,12 +34,16 @@ struct Net {
   ValueId x;
 
   explicit Net(Shape shape) : x(g.add_input("x", real(std::move(shape)))) {}
-  ValueId add(Op op, std::vector<ValueId> inputs) { return g.add_node("n" + std::to_string(g.nodes.size()), std::move(op), std::move(inputs)); }
+  ValueId add(Op op, std::vector<ValueId> inputs) {
+    return g.add_node("n" + std::to_string(g.nodes.size()), std::move(op), std::move(inputs));
+  }
   ValueId conv(ValueId in, std::int64_t outputs, Conv2d op = {}, Pair kernel = {3, 3}) {
-    return add(op, {in, normal_constant(g, "w", {outputs, kernel[0], kernel[1], g.type(in).shape[2] / op.groups}, 5, 0.4)});
+    return add(op,
+               {in, normal_constant(g, "w", {outputs, kernel[0], kernel[1], g.type(in).shape[2] / op.groups}, 5, 0.4)});
   }
   ValueId linear(ValueId in, std::int64_t outputs) {
-    return add(Linear{}, {in, normal_constant(g, "w", {outputs, g.type(in).shape.back()}, 6), normal_constant(g, "b", {outputs}, 7)});
+    return add(Linear{}, {in, normal_constant(g, "w", {outputs, g.type(in).shape.back()}, 6),
+                          normal_constant(g, "b", {outputs}, 7)});
   }
   ValueId bn(ValueId in, bool positive = false) { return add_batch_norm(g, "bn", in, 8, positive); }
   Graph done(ValueId output) {
@@ -57,8 +61,8 @@ TEST(FoldBatchNorm, PutsTheFactorsIntoWeightAndBiasByHand) {
   const ValueId bn = net.add(BatchNorm{0}, {y, vector({2, 6}), vector({0.5f, 1}), vector({10, -2}), vector({4, 9})});
   const Graph after = fold_batch_norm(net.done(bn));
   ASSERT_THAT(ops(after), ElementsAre("conv2d"));
-  EXPECT_THAT(after.value(after.nodes[0].inputs[1]).data.as<float>(), ElementsAre(3, -2));       // gamma / sqrt(var) = 1, 2
-  EXPECT_THAT(after.value(after.nodes[0].inputs[2]).data.as<float>(), ElementsAre(-9.5f, 5));    // beta - mean * factor
+  EXPECT_THAT(after.value(after.nodes[0].inputs[1]).data.as<float>(), ElementsAre(3, -2));  // gamma / sqrt(var) = 1, 2
+  EXPECT_THAT(after.value(after.nodes[0].inputs[2]).data.as<float>(), ElementsAre(-9.5f, 5));  // beta - mean * factor
   EXPECT_EQ(after.value(after.outputs[0]).name, "logits");
 }
 
@@ -119,7 +123,8 @@ TEST(LowerBatchNorm, BehindAnActivationAndBeforePaddingBecomesOneDepthwiseConvol
 TEST(LowerBatchNorm, FoldsForwardThroughPoolsIntoAnUnpaddedConvolution) {
   for (const std::int64_t groups : {1, 2, 4}) {
     Net net({8, 8, 4});
-    const ValueId pooled = net.add(AvgPool{.pad = {1, 0, 1, 0}}, {net.add(MaxPool{.pad = {1, 1, 0, 0}}, {net.bn(net.x, true)})});
+    const ValueId pooled =
+        net.add(AvgPool{.pad = {1, 0, 1, 0}}, {net.add(MaxPool{.pad = {1, 1, 0, 0}}, {net.bn(net.x, true)})});
     const Graph before = net.done(net.conv(pooled, 8, {.groups = groups}, {2, 2}));
     const Graph after = lower_batch_norm(before);
     EXPECT_THAT(ops(after), ElementsAre("max_pool", "avg_pool", "conv2d"));

@@ -73,7 +73,8 @@ TEST(Simplify, LeavesNoBatchNormAndNeverAddsNodesThatCost) {
 Graph residual_network() {
   Graph g;
   const ValueId x = g.add_input("image", {DType::kF32, {8, 8, 1}, {}});
-  const auto conv_bn = [&](std::string name, ValueId in, std::int64_t inputs, std::int64_t outputs, std::uint64_t seed) {
+  const auto conv_bn = [&](std::string name, ValueId in, std::int64_t inputs, std::int64_t outputs,
+                           std::uint64_t seed) {
     const ValueId weight = testing::normal_constant(g, name + ".weight", {outputs, 3, 3, inputs}, seed, 0.3);
     const ValueId y = g.add_node(name, Conv2d{.pad = {1, 1, 1, 1}}, {in, weight});
     return testing::add_batch_norm(g, name + ".bn", y, seed);
@@ -83,8 +84,9 @@ Graph residual_network() {
   const ValueId sum = g.add_node("sum", Add{}, {conv_bn("b", a, 4, 4, 3), stem});
   const ValueId relu = g.add_node("sum.relu", Clamp{}, {sum});
   const ValueId pooled = g.add_node("pool", Mean{}, {relu});
-  g.outputs = {g.add_node("logits", Linear{}, {pooled, testing::normal_constant(g, "fc.weight", {3, 4}, 4),
-                                               testing::normal_constant(g, "fc.bias", {3}, 5)})};
+  g.outputs = {g.add_node(
+      "logits", Linear{},
+      {pooled, testing::normal_constant(g, "fc.weight", {3, 4}, 4), testing::normal_constant(g, "fc.bias", {3}, 5)})};
   return g;
 }
 
@@ -109,8 +111,7 @@ TEST(Lower, MakesAPlannedInt8GraphCloseToTheFloatOne) {
   double signal = 0, noise = 0;
   for (const Tensor& input : inputs) {
     const auto expected = dequantize(real.run(input)[0]);
-    const auto actual =
-        dequantize(integer.run(quantize(dequantize(input), lowered.type(lowered.inputs[0])))[0]);
+    const auto actual = dequantize(integer.run(quantize(dequantize(input), lowered.type(lowered.inputs[0])))[0]);
     for (std::size_t k = 0; k < expected.size(); ++k) {
       signal += expected[k] * expected[k];
       noise += (expected[k] - actual[k]) * (expected[k] - actual[k]);
@@ -163,11 +164,10 @@ TEST(LowerForEstimate, HasTheTypesAndPlanOfTheRealThing) {
 TEST(Lower, ReportsEveryPassInOrder) {
   std::vector<std::string> seen;
   const Graph g = simplify(residual_network());
-  lower(g, calibrate(g, testing::random_inputs(g, 7, 2)),
-        [&](const std::string& name, const Graph&, double seconds) {
-          EXPECT_GE(seconds, 0);
-          seen.push_back(name);
-        });
+  lower(g, calibrate(g, testing::random_inputs(g, 7, 2)), [&](const std::string& name, const Graph&, double seconds) {
+    EXPECT_GE(seconds, 0);
+    seen.push_back(name);
+  });
   EXPECT_THAT(seen, ::testing::ElementsAre("strip_quantized_borders", "remove_identities", "fold_batch_norm",
                                            "lower_batch_norm", "fuse_pad", "fuse_activation", "fold_transpose",
                                            "remove_identities", "quantize_int8", "plan_memory"));

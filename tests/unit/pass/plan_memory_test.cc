@@ -89,7 +89,8 @@ TEST(PlanMemory, KeepsEveryLiveBufferWholeInRandomGraphs) {
   int optimal = 0, graphs = 0;
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    const Graph graph = seed % 2 == 0 ? plan_memory(testing::random_graph(seed)) : lower_for_estimate(testing::random_graph(seed));
+    const Graph graph =
+        seed % 2 == 0 ? plan_memory(testing::random_graph(seed)) : lower_for_estimate(testing::random_graph(seed));
     verify(graph);
     simulate(graph);
     const Bytes bound = arena_lower_bound(graph);
@@ -103,16 +104,17 @@ TEST(PlanMemory, KeepsEveryLiveBufferWholeInRandomGraphs) {
     if (::testing::Test::HasFailure()) return;
   }
   RecordProperty("arena_over_bound", std::to_string(static_cast<double>(arenas) / static_cast<double>(bounds)));
-  std::cout << "arena / bound over " << graphs << " graphs: " << static_cast<double>(arenas) / static_cast<double>(bounds)
-            << ", at the bound: " << optimal << "\n";
+  std::cout << "arena / bound over " << graphs
+            << " graphs: " << static_cast<double>(arenas) / static_cast<double>(bounds) << ", at the bound: " << optimal
+            << "\n";
 }
 
 TEST(PlanMemory, AChainNeedsItsTwoLargestNeighbours) {
   Graph g;
-  ValueId x = g.add_input("x", {DType::kF32, {10, 10, 1}, {}});                       // 400 bytes
-  x = g.add_node("a", Pad{{1, 1, 0}, {1, 1, 0}, 0}, {x});                             // 576
-  x = g.add_node("b", MaxPool{{2, 2}, {2, 2}, {}, {}}, {x});                          // 144
-  g.outputs = {g.add_node("c", Clamp{}, {x})};                                        // 144
+  ValueId x = g.add_input("x", {DType::kF32, {10, 10, 1}, {}});  // 400 bytes
+  x = g.add_node("a", Pad{{1, 1, 0}, {1, 1, 0}, 0}, {x});        // 576
+  x = g.add_node("b", MaxPool{{2, 2}, {2, 2}, {}, {}}, {x});     // 144
+  g.outputs = {g.add_node("c", Clamp{}, {x})};                   // 144
   g = plan_memory(g);
   EXPECT_EQ(g.plan->arena_bytes, 976);
   EXPECT_EQ(buffer_of(g, "a").offset, 0);
@@ -157,13 +159,15 @@ TEST(PlanMemory, ResidualNetworksReachTheLowerBound) {
     std::int64_t channels = 1;
     const auto conv = [&](ValueId in, std::int64_t inputs, std::int64_t outputs, std::int64_t stride) {
       const ValueId weight = testing::normal_constant(g, "w", {outputs, 3, 3, inputs}, 1);
-      return g.add_node("conv" + std::to_string(g.nodes.size()), Conv2d{.stride = {stride, stride}, .pad = {1, 1, 1, 1}}, {in, weight});
+      return g.add_node("conv" + std::to_string(g.nodes.size()),
+                        Conv2d{.stride = {stride, stride}, .pad = {1, 1, 1, 1}}, {in, weight});
     };
     for (const std::int64_t stage : {1, 2, 4}) {
       const std::int64_t stride = stage == 1 ? 1 : 2;
       const ValueId shortcut = conv(x, channels, width * stage, stride);
       channels = width * stage;
-      x = g.add_node("add" + std::to_string(g.nodes.size()), Add{}, {shortcut, conv(conv(shortcut, channels, channels, 1), channels, channels, 1)});
+      x = g.add_node("add" + std::to_string(g.nodes.size()), Add{},
+                     {shortcut, conv(conv(shortcut, channels, channels, 1), channels, channels, 1)});
     }
     g.outputs = {g.add_node("logits", Mean{}, {x})};
     g = plan_memory(g);

@@ -15,8 +15,8 @@
 namespace mj {
 namespace {
 
-using ::testing::ElementsAre;
 using testing::count;
+using ::testing::ElementsAre;
 
 Type real(Shape shape) { return {DType::kF32, std::move(shape), {}}; }
 
@@ -54,8 +54,8 @@ TEST(QuantizeInt8, ALinearLayerByHand) {
   const ValueId y = g.add_node("y", Linear{}, {x, weight, bias});
   g.outputs = {y};
   Ranges ranges = everywhere(g, -1, 1);
-  ranges.low[0] = 0, ranges.high[0] = 2.55f;   // scale 0.01, zero point -128
-  ranges.low[3] = -1, ranges.high[3] = 4.1f;   // scale 0.02, zero point -128 + 50
+  ranges.low[0] = 0, ranges.high[0] = 2.55f;  // scale 0.01, zero point -128
+  ranges.low[3] = -1, ranges.high[3] = 4.1f;  // scale 0.02, zero point -128 + 50
   const Graph q = quantize_int8(g, ranges);
   verify(q);
 
@@ -74,7 +74,8 @@ TEST(QuantizeInt8, ALinearLayerByHand) {
   Tensor input = make_tensor(q.type(q.inputs[0]));
   input.as<std::int8_t>()[0] = -28, input.as<std::int8_t>()[1] = 72;
   const auto out = Evaluator(q).run(input);
-  EXPECT_THAT(out[0].as<std::int8_t>(), ElementsAre(std::lround(4900 * 1e-4 / 0.02) - 78, std::lround(17900 * 2e-5 / 0.02) - 78));
+  EXPECT_THAT(out[0].as<std::int8_t>(),
+              ElementsAre(std::lround(4900 * 1e-4 / 0.02) - 78, std::lround(17900 * 2e-5 / 0.02) - 78));
 }
 
 TEST(QuantizeInt8, PrescribedOutputsAndThoseThatShare) {
@@ -89,7 +90,9 @@ TEST(QuantizeInt8, PrescribedOutputsAndThoseThatShare) {
   const ValueId softmax = g.add_node("softmax", Softmax{}, {flat});
   g.outputs = {sigmoid, tanh, softmax};
   Ranges ranges = everywhere(g, -1, 1);
-  const auto set = [&](ValueId id, float low, float high) { ranges.low[static_cast<std::size_t>(id)] = low, ranges.high[static_cast<std::size_t>(id)] = high; };
+  const auto set = [&](ValueId id, float low, float high) {
+    ranges.low[static_cast<std::size_t>(id)] = low, ranges.high[static_cast<std::size_t>(id)] = high;
+  };
   set(relu, 0, 9), set(max, 0.5f, 5.1f), set(avg, 0.5f, 4), set(flat, 0.5f, 4);
   const Graph q = quantize_int8(g, ranges);
   verify(q);
@@ -166,7 +169,8 @@ TEST(QuantizeInt8, AccumulatorsCannotOverflow) {
     for (int row = 0; row < 5; ++row) {
       const double size = random.below(4) == 0 ? 0 : std::pow(10, random.uniform() * 16 - 8);
       for (int k = 0; k < 7; ++k) w.push_back(static_cast<float>(size * random.normal()));
-      b.push_back(random.below(4) == 0 ? 0 : static_cast<float>(std::pow(10, random.uniform() * 20 - 10) * random.normal()));
+      b.push_back(
+          random.below(4) == 0 ? 0 : static_cast<float>(std::pow(10, random.uniform() * 20 - 10) * random.normal()));
     }
     const ValueId weight = g.add_constant("w", {5, 7}, w), bias = g.add_constant("b", {5}, b);
     g.outputs = {g.add_node("y", Linear{}, {x, weight, bias})};
@@ -188,7 +192,8 @@ TEST(QuantizeInt8, AccumulatorsCannotOverflow) {
       // A factor above 1 shifts the accumulator left before it is multiplied.
       const double factor = sx * sw / sy;
       EXPECT_LT(largest * std::max(1.0, std::pow(2, std::ceil(std::log2(factor)))), 2147483648.0 * 1.01) << factor;
-      EXPECT_NEAR(bq[row] * sx * sw, b[row], sx * sw * 0.5 + std::ldexp(std::abs(b[row]), -22));  // half a step, of a float scale
+      EXPECT_NEAR(bq[row] * sx * sw, b[row],
+                  sx * sw * 0.5 + std::ldexp(std::abs(b[row]), -22));  // half a step, of a float scale
     }
   }
 }
@@ -247,8 +252,9 @@ TEST(QuantizeInt8, SaysWhatStandsInTheWay) {
   x = testing::add_batch_norm(g, "bn1", x, 1);
   x = testing::add_batch_norm(g, "bn2", x, 2);
   g.outputs = {x};
-  EXPECT_EQ(error_of(g, everywhere(g, -1, 1)),
-            "node 'bn1' (batch_norm), node 'bn2' (batch_norm): no integer form; simplify the graph before it is quantised");
+  EXPECT_EQ(
+      error_of(g, everywhere(g, -1, 1)),
+      "node 'bn1' (batch_norm), node 'bn2' (batch_norm): no integer form; simplify the graph before it is quantised");
 
   Graph h;
   const ValueId in = h.add_input("x", real({2}));
@@ -258,9 +264,11 @@ TEST(QuantizeInt8, SaysWhatStandsInTheWay) {
 
   Graph ok;
   ok.outputs = {ok.add_node("relu", Clamp{}, {ok.add_input("x", real({2}))})};
-  EXPECT_EQ(error_of(ok, {}), "the ranges are of 0 values and the graph has 2; expected those calibrated on this graph");
+  EXPECT_EQ(error_of(ok, {}),
+            "the ranges are of 0 values and the graph has 2; expected those calibrated on this graph");
   EXPECT_EQ(error_of(ok, everywhere(ok, 1, -1)), "value 'x' has the range 1 to -1; expected finite numbers in order");
-  EXPECT_EQ(error_of(ok, everywhere(ok, 0, kInfinity)), "value 'x' has the range 0 to inf; expected finite numbers in order");
+  EXPECT_EQ(error_of(ok, everywhere(ok, 0, kInfinity)),
+            "value 'x' has the range 0 to inf; expected finite numbers in order");
 
   Graph mixed = ok;
   mixed.value(mixed.inputs[0]).type = {DType::kI8, {2}, Quantization{{1}, {0}, -1}};

@@ -49,10 +49,14 @@ class Grower {
 
   Range random_clamp() {
     switch (random_.below(4)) {
-      case 0: return {0, kInfinity};
-      case 1: return {0, 6};
-      case 2: return {-1.5f, 2};
-      default: return {};
+      case 0:
+        return {0, kInfinity};
+      case 1:
+        return {0, 6};
+      case 2:
+        return {-1.5f, 2};
+      default:
+        return {};
     }
   }
 
@@ -67,7 +71,8 @@ class Grower {
     op.stride = {between(1, 2), between(1, 2)};
     if (coin()) op.clamp = random_clamp();
     const double fan_in = static_cast<double>(rows * columns * channels / op.groups);
-    std::vector<ValueId> inputs{current_, constant({outputs, rows, columns, channels / op.groups}, std::sqrt(2 / fan_in))};
+    std::vector<ValueId> inputs{current_,
+                                constant({outputs, rows, columns, channels / op.groups}, std::sqrt(2 / fan_in))};
     if (coin()) inputs.push_back(constant({outputs}, 0.3));
     add("conv", op, inputs);
   }
@@ -82,10 +87,13 @@ class Grower {
   }
 
   void pool() {
-    const Pair kernel{between(1, std::min<std::int64_t>(3, shape()[0])), between(1, std::min<std::int64_t>(3, shape()[1]))};
+    const Pair kernel{between(1, std::min<std::int64_t>(3, shape()[0])),
+                      between(1, std::min<std::int64_t>(3, shape()[1]))};
     const Pair stride{between(1, 2), between(1, 2)};
     Padding pad{};
-    if (coin()) pad = {between(0, kernel[0] - 1), between(0, kernel[1] - 1), between(0, kernel[0] - 1), between(0, kernel[1] - 1)};
+    if (coin())
+      pad = {between(0, kernel[0] - 1), between(0, kernel[1] - 1), between(0, kernel[0] - 1),
+             between(0, kernel[1] - 1)};
     if (coin()) {
       add("max", MaxPool{kernel, stride, pad, {}}, {current_});
     } else {
@@ -95,13 +103,20 @@ class Grower {
 
   void unary() {
     switch (random_.below(8)) {
-      case 0: return add("leaky", LeakyRelu{0.1f}, {current_});
-      case 1: return add("hswish", HardSwish{}, {current_});
-      case 2: return add("hsigmoid", HardSigmoid{}, {current_});
-      case 3: return add("sigmoid", Sigmoid{}, {current_});
-      case 4: return add("tanh", Tanh{}, {current_});
-      case 5: return add("prelu", PRelu{}, {current_, constant({shape().back()}, 0.2, 0.2)});
-      default: return add("clamp", Clamp{random_clamp()}, {current_});
+      case 0:
+        return add("leaky", LeakyRelu{0.1f}, {current_});
+      case 1:
+        return add("hswish", HardSwish{}, {current_});
+      case 2:
+        return add("hsigmoid", HardSigmoid{}, {current_});
+      case 3:
+        return add("sigmoid", Sigmoid{}, {current_});
+      case 4:
+        return add("tanh", Tanh{}, {current_});
+      case 5:
+        return add("prelu", PRelu{}, {current_, constant({shape().back()}, 0.2, 0.2)});
+      default:
+        return add("clamp", Clamp{random_clamp()}, {current_});
     }
   }
 
@@ -113,34 +128,56 @@ class Grower {
     ValueId other = partners[random_.below(partners.size())];
     if (random_.below(4) == 0) other = constant({shape().back()}, 0.7, 0.5);
     switch (random_.below(4)) {
-      case 0: return add("sub", Sub{random_clamp()}, {current_, other});
-      case 1: return add("mul", Mul{random_clamp()}, {current_, other});
+      case 0:
+        return add("sub", Sub{random_clamp()}, {current_, other});
+      case 1:
+        return add("mul", Mul{random_clamp()}, {current_, other});
       case 2:
         if (!graph_.value(other).constant()) return add("concat", Concat{2}, {current_, other});
         [[fallthrough]];
-      default: return add("add", Add{random_clamp()}, {current_, other});
+      default:
+        return add("add", Add{random_clamp()}, {current_, other});
     }
   }
 
   void move() {
     switch (random_.below(5)) {
-      case 0: return add("pad", Pad{{between(0, 1), between(0, 1), 0}, {between(0, 1), between(0, 1), 0}, coin() ? 0.0f : -0.5f}, {current_});
-      case 1: return add("transpose", Transpose{{1, 0, 2}}, {current_});
-      case 2: return add("reshape", Reshape{{shape()[1], shape()[0], shape()[2]}}, {current_});
-      case 3: return add("slice", Slice{{0, 0, 0}, {std::max<std::int64_t>(1, shape()[0] - 1), shape()[1], shape()[2]}, {1, 1, 1}}, {current_});
-      default: return add("transpose", Transpose{{2, 0, 1}}, {current_});
+      case 0:
+        return add("pad",
+                   Pad{{between(0, 1), between(0, 1), 0}, {between(0, 1), between(0, 1), 0}, coin() ? 0.0f : -0.5f},
+                   {current_});
+      case 1:
+        return add("transpose", Transpose{{1, 0, 2}}, {current_});
+      case 2:
+        return add("reshape", Reshape{{shape()[1], shape()[0], shape()[2]}}, {current_});
+      case 3:
+        return add("slice",
+                   Slice{{0, 0, 0}, {std::max<std::int64_t>(1, shape()[0] - 1), shape()[1], shape()[2]}, {1, 1, 1}},
+                   {current_});
+      default:
+        return add("transpose", Transpose{{2, 0, 1}}, {current_});
     }
   }
 
   void step() {
     switch (random_.below(10)) {
-      case 0: case 1: case 2: return conv();
-      case 3: case 4: return batch_norm();
-      case 5: return pool();
-      case 6: return unary();
-      case 7: return binary();
-      case 8: return move();
-      default: return add("relu", Clamp{}, {current_});
+      case 0:
+      case 1:
+      case 2:
+        return conv();
+      case 3:
+      case 4:
+        return batch_norm();
+      case 5:
+        return pool();
+      case 6:
+        return unary();
+      case 7:
+        return binary();
+      case 8:
+        return move();
+      default:
+        return add("relu", Clamp{}, {current_});
     }
   }
 
@@ -148,7 +185,8 @@ class Grower {
 
   void linear(const char* label, std::int64_t outputs) {
     const std::int64_t features = shape().back();
-    std::vector<ValueId> inputs{current_, constant({outputs, features}, std::sqrt(1.0 / static_cast<double>(features)))};
+    std::vector<ValueId> inputs{current_,
+                                constant({outputs, features}, std::sqrt(1.0 / static_cast<double>(features)))};
     if (coin()) inputs.push_back(constant({outputs}, 0.3));
     current_ = graph_.add_node(label, Linear{}, inputs);
   }
@@ -161,7 +199,8 @@ class Grower {
       case 1:  // as from a framework with channels first
         current_ = graph_.add_node(name("nchw"), Transpose{{2, 0, 1}}, {current_});
         [[fallthrough]];
-      default: current_ = graph_.add_node(name("flat"), Reshape{{element_count(shape())}}, {current_});
+      default:
+        current_ = graph_.add_node(name("flat"), Reshape{{element_count(shape())}}, {current_});
     }
     if (coin()) {
       linear("hidden", between(2, 6));
@@ -237,10 +276,11 @@ ValueId add_batch_norm(Graph& graph, std::string name, ValueId x, std::uint64_t 
     mean.push_back(static_cast<float>(random.normal()));
     variance.push_back(static_cast<float>(0.5 + random.uniform()));
   }
-  return graph.add_node(name, BatchNorm{}, {x, graph.add_constant(name + ".gamma", {channels}, gamma),
-                                            graph.add_constant(name + ".beta", {channels}, beta),
-                                            graph.add_constant(name + ".mean", {channels}, mean),
-                                            graph.add_constant(name + ".variance", {channels}, variance)});
+  return graph.add_node(
+      name, BatchNorm{},
+      {x, graph.add_constant(name + ".gamma", {channels}, gamma), graph.add_constant(name + ".beta", {channels}, beta),
+       graph.add_constant(name + ".mean", {channels}, mean),
+       graph.add_constant(name + ".variance", {channels}, variance)});
 }
 
 void expect_same_outputs(const Graph& before, const Graph& after, std::uint64_t seed) {
