@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include "mj/data/idx.h"
+
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -16,9 +18,6 @@ namespace mj {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uint32_t kImagesMagic = 0x00000803;  // unsigned bytes, 3 dimensions
-constexpr std::uint32_t kLabelsMagic = 0x00000801;  // unsigned bytes, 1 dimension
 
 std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -43,16 +42,12 @@ fs::path need_idx(const fs::path& dir, const std::string& stem, const std::strin
   return path;
 }
 
-/// The elements of an IDX file of unsigned bytes and its dimensions.
-struct IdxFile {
-  std::vector<std::uint32_t> dims;
-  std::vector<std::uint8_t> elements;
-};
-
 std::string promise_text(std::span<const std::uint32_t> dims, std::int64_t bytes) {
   if (dims.size() == 1) return fmt::format("{} labels ({} bytes)", dims[0], thousands(bytes));
   return fmt::format("{} images of {}x{} ({} bytes)", dims[0], dims[1], dims[2], thousands(bytes));
 }
+
+}  // namespace
 
 IdxFile parse_idx(std::span<const std::byte> file, bool gzip, std::uint32_t magic) {
   const std::size_t rank = magic & 0xff;
@@ -101,13 +96,15 @@ IdxFile parse_idx(std::span<const std::byte> file, bool gzip, std::uint32_t magi
   return out;
 }
 
+namespace {
+
 IdxFile read_idx_file(const fs::path& path, std::uint32_t magic) {
   const std::vector<std::byte> bytes = read_file(path);
   return with_context(path.string(), [&] { return parse_idx(bytes, path.extension() == ".gz", magic); });
 }
 
 std::vector<std::int32_t> read_labels(const fs::path& path) {
-  const IdxFile file = read_idx_file(path, kLabelsMagic);
+  const IdxFile file = read_idx_file(path, kIdxLabels);
   return {file.elements.begin(), file.elements.end()};
 }
 
@@ -116,7 +113,7 @@ Samples read_half(const fs::path& dir, const std::string& stem, std::int64_t cla
   const fs::path labels_path = need_idx(dir, stem + "-labels", "idx1-ubyte");
   Samples out;
   out.labels = read_labels(labels_path);
-  IdxFile images = read_idx_file(images_path, kImagesMagic);
+  IdxFile images = read_idx_file(images_path, kIdxImages);
   if (images.dims[0] != out.labels.size()) {
     fail("{}: {} labels; {} holds {} images", labels_path.string(), out.labels.size(), images_path.filename().string(),
          images.dims[0]);
