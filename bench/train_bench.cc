@@ -31,7 +31,7 @@ nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int
 struct BlockImpl : nn::Module {
   nn::Conv2d conv1, conv2;
   nn::BatchNorm2d norm1, norm2;
-  nn::Sequential shortcut;
+  nn::Sequential shortcut{nullptr};
 
   BlockImpl(std::int64_t in, std::int64_t out, std::int64_t stride)
       : conv1(register_module("conv1", conv(in, out, 3, stride))),
