@@ -9,11 +9,11 @@
 namespace mj::onnx {
 namespace {
 
-constexpr std::string_view kHasChannels[] = {"Conv",    "BatchNormalization", "MaxPool",
+constexpr std::string_view kHasChannels[] = {"Conv",        "BatchNormalization", "MaxPool",
                                              "AveragePool", "GlobalAveragePool",  "GlobalMaxPool"};
-constexpr std::string_view kKeepsDimensions[] = {"Identity", "Cast",    "Relu", "Clip",           "Add",
-                                                 "Sub",      "Mul",     "Div",  "QuantizeLinear", "DequantizeLinear",
-                                                 "Dropout",  "Pad",     "Sigmoid", "Tanh",        "LeakyRelu"};
+constexpr std::string_view kKeepsDimensions[] = {"Identity", "Cast", "Relu",    "Clip",           "Add",
+                                                 "Sub",      "Mul",  "Div",     "QuantizeLinear", "DequantizeLinear",
+                                                 "Dropout",  "Pad",  "Sigmoid", "Tanh",           "LeakyRelu"};
 
 // What stands between an input and its first convolution is short; a hostile file must not make this quadratic.
 constexpr int kMaxSteps = 64;

@@ -15,7 +15,8 @@ struct Window {
   Padding pad;
 };
 
-std::vector<std::int64_t> window_list(const NodeView& node, const char* attribute, std::size_t size, std::int64_t otherwise) {
+std::vector<std::int64_t> window_list(const NodeView& node, const char* attribute, std::size_t size,
+                                      std::int64_t otherwise) {
   auto list = node.integers(attribute).value_or(std::vector<std::int64_t>(size, otherwise));
   if (list.size() != size) fail("attribute '{}' has {} entries; expected {}", attribute, list.size(), size);
   for (std::int64_t entry : list) {
@@ -32,7 +33,8 @@ Window window(const NodeView& node, const Image& image, const Shape& stored, con
   result.dilation = image.pair(window_list(node, "dilations", n, 1), 1);
   for (int d = 0; d < 2; ++d) {
     if (result.kernel[d] < 1 || result.stride[d] < 1 || result.dilation[d] < 1) {
-      fail("kernel {}, stride {}, dilation {}; expected 1 or more", result.kernel[d], result.stride[d], result.dilation[d]);
+      fail("kernel {}, stride {}, dilation {}; expected 1 or more", result.kernel[d], result.stride[d],
+           result.dilation[d]);
     }
   }
 
@@ -97,7 +99,8 @@ void conv(Importer& importer, const NodeView& node) {
   }
   const Shape kernel(given.dims.begin() + 2, given.dims.end());
   if (auto stated = node.integers("kernel_shape"); stated && *stated != kernel) {
-    fail("kernel_shape {} contradicts weight '{}' of shape {}", shape_text(*stated), given.name, shape_text(given.dims));
+    fail("kernel_shape {} contradicts weight '{}' of shape {}", shape_text(*stated), given.name,
+         shape_text(given.dims));
   }
   const Window w = window(node, image, importer.graph.type(image.x.id).shape, kernel);
 
@@ -109,11 +112,11 @@ void conv(Importer& importer, const NodeView& node) {
   const std::array<std::int64_t, 4> upright{0, 2, 3, 1}, swapped{0, 3, 2, 1};
   weight = permuted(weight, image.swapped ? swapped : upright);
 
-  std::vector<ValueId> inputs{image.x.id, importer.constant(weight)};
+  std::vector<ValueId> inputs{image.x.id, importer.weight(weight)};
   if (node.has_input(2)) {
     const Literal& bias = importer.literal(node, 2, "bias");
     check_same_elem(x, bias);
-    inputs.push_back(importer.constant(bias));
+    inputs.push_back(importer.real_constant(bias));
   }
   const Conv2d op{w.stride, w.dilation, w.pad, node.integer("group", 1), {}};
   importer.set(node, 0, image_result(importer, image, importer.add(node, op, inputs)));
@@ -156,7 +159,9 @@ void global_max_pool(Importer& importer, const NodeView& node) {
   const Image image = as_image(importer, node, importer.real_activation(node, 0));
   const Shape& stored = importer.graph.type(image.x.id).shape;
   const Pair whole{stored[0], stored[1]};
-  importer.set(node, 0, image_result(importer, image, importer.add(node, MaxPool{whole, whole, {0, 0, 0, 0}, {}}, {image.x.id})));
+  importer.set(
+      node, 0,
+      image_result(importer, image, importer.add(node, MaxPool{whole, whole, {0, 0, 0, 0}, {}}, {image.x.id})));
 }
 
 constexpr ConverterEntry kConverters[] = {

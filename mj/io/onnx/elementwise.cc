@@ -14,7 +14,14 @@ void unary(Importer& importer, const NodeView& node, Op op) {
   importer.set(node, 0, importer.same_layout(node, std::move(op), x));
 }
 
-void relu(Importer& importer, const NodeView& node) { unary(importer, node, Clamp{{0, kInfinity}}); }
+void clamp(Importer& importer, const NodeView& node, const Range& range) {
+  const Activation& x = importer.real_activation(node, 0);
+  Activation y = importer.same_layout(node, Clamp{range}, x);
+  if (node.fused()) importer.marked.push_back(y.id);
+  importer.set(node, 0, std::move(y));
+}
+
+void relu(Importer& importer, const NodeView& node) { clamp(importer, node, {0, kInfinity}); }
 void sigmoid(Importer& importer, const NodeView& node) { unary(importer, node, Sigmoid{}); }
 void tanh_(Importer& importer, const NodeView& node) { unary(importer, node, Tanh{}); }
 void hard_swish(Importer& importer, const NodeView& node) { unary(importer, node, HardSwish{}); }
@@ -44,7 +51,7 @@ void clip(Importer& importer, const NodeView& node) {
   // What PyTorch writes for "no limit".
   if (range.low == std::numeric_limits<float>::lowest()) range.low = -kInfinity;
   if (range.high == std::numeric_limits<float>::max()) range.high = kInfinity;
-  unary(importer, node, Clamp{range});
+  clamp(importer, node, range);
 }
 
 void limit(Importer& importer, const NodeView& node) {
@@ -80,35 +87,13 @@ Activation widened(const Importer& importer, Activation x, int rank) {
 /// `other` stored in the order of `reference`, whose dimensions it broadcasts to; nothing when their factors differ.
 std::optional<Activation> conformed(Importer& importer, const NodeView& node, const Activation& other,
                                     const Activation& reference) {
-  const Layout &to = reference.layout, &from = other.layout;
-  std::vector<int> counterpart(to.factors.size(), -1);
-  for (std::size_t d = 0; d < to.dims.size(); ++d) {
-    if (from.axes[d].empty()) continue;
-    if (from.axes[d].size() != to.axes[d].size()) return std::nullopt;
-    for (std::size_t i = 0; i < to.axes[d].size(); ++i) {
-      const auto t = static_cast<std::size_t>(to.axes[d][i]);
-      if (from.factors[static_cast<std::size_t>(from.axes[d][i])] != to.factors[t]) return std::nullopt;
-      counterpart[t] = from.axes[d][i];
-    }
-  }
-  Groups groups;
-  std::size_t next = 0;
-  for (std::int64_t size : importer.graph.type(reference.id).shape) {
-    auto& group = groups.emplace_back();
-    std::int64_t covered = 1;
-    bool any_missing = false;
-    for (; covered < size; ++next) {
-      covered *= to.factors[next];
-      if (counterpart[next] >= 0) group.push_back(counterpart[next]);
-      any_missing |= counterpart[next] < 0;
-    }
-    if (any_missing && !group.empty()) return std::nullopt;
-  }
-  if (!importer.plan(other, groups).none()) {
+  auto groups = conforming_groups(other.layout, reference.layout, importer.graph.type(reference.id).shape);
+  if (!groups) return std::nullopt;
+  if (!importer.plan(other, *groups).none()) {
     // Leading dimensions of size 1 need not be stored.
-    while (groups.size() > 1 && groups.front().empty()) groups.erase(groups.begin());
+    while (groups->size() > 1 && groups->front().empty()) groups->erase(groups->begin());
   }
-  return importer.arrange(node.name(), other, groups);
+  return importer.arrange(node.name(), other, *groups);
 }
 
 /// a op b for two computed tensors, by NumPy's broadcasting.
@@ -130,7 +115,8 @@ Activation combined(Importer& importer, const NodeView& node, const Op& op, Acti
   };
   const bool a_whole = a.dims() == dims, b_whole = b.dims() == dims;
   const auto lies_well = [&](const Activation& x) {
-    return rank == 4 && importer.has_batch(x) && importer.plan(x, {x.layout.axes[2], x.layout.axes[3], x.layout.axes[1]}).none();
+    return rank == 4 && importer.has_batch(x) &&
+           importer.plan(x, {x.layout.axes[2], x.layout.axes[3], x.layout.axes[1]}).none();
   };
   // Where both have the full shape, the one that lies channels-last already stays as it is.
   if (a_whole && !(b_whole && lies_well(b) && !lies_well(a))) {
@@ -177,7 +163,9 @@ void sub(Importer& importer, const NodeView& node) {
 }
 void mul(Importer& importer, const NodeView& node) {
   check_legacy_broadcast(node);
-  importer.set(node, 0, sum(importer, node, Mul{}, 0, 1));
+  Activation y = sum(importer, node, Mul{}, 0, 1);
+  if (node.fused()) importer.marked.push_back(y.id);
+  importer.set(node, 0, std::move(y));
 }
 
 void divide(Importer& importer, const NodeView& node) {
@@ -228,7 +216,8 @@ void softmax(Importer& importer, const NodeView& node) {
   for (int f : reduced) reduced_size *= x.layout.factors[static_cast<std::size_t>(f)];
   const Shape& stored = importer.graph.type(x.id).shape;
   const auto first = static_cast<int>(x.layout.factors.size() - reduced.size());
-  const bool lies_last = !stored.empty() && stored.back() == reduced_size && (reduced.empty() || reduced.front() == first);
+  const bool lies_last =
+      !stored.empty() && stored.back() == reduced_size && (reduced.empty() || reduced.front() == first);
   const Activation in = lies_last ? x : importer.arrange(node.name(), x, groups);
   importer.set(node, 0, importer.same_layout(node, Softmax{}, in));
 }

@@ -20,7 +20,8 @@ constexpr std::int64_t kMaxMade = 1 << 24;
 
 void check_size(const Shape& dims) {
   const auto count = checked_count(dims);
-  if (!count || *count > kMaxMade) fail("makes a constant of shape {}; expected at most {} elements", shape_text(dims), kMaxMade);
+  if (!count || *count > kMaxMade)
+    fail("makes a constant of shape {}; expected at most {} elements", shape_text(dims), kMaxMade);
 }
 
 /// Elements of a known dtype in row-major order; what folding computes with.
@@ -93,12 +94,17 @@ std::int64_t quotient(std::int64_t a, std::int64_t b) {
 
 using U = std::uint64_t;
 const std::map<std::string_view, Arithmetic> kArithmetic{
-    {"Add", {[](float a, float b) { return a + b; }, [](std::int64_t a, std::int64_t b) { return wrapped(U(a) + U(b)); }}},
-    {"Sub", {[](float a, float b) { return a - b; }, [](std::int64_t a, std::int64_t b) { return wrapped(U(a) - U(b)); }}},
-    {"Mul", {[](float a, float b) { return a * b; }, [](std::int64_t a, std::int64_t b) { return wrapped(U(a) * U(b)); }}},
+    {"Add",
+     {[](float a, float b) { return a + b; }, [](std::int64_t a, std::int64_t b) { return wrapped(U(a) + U(b)); }}},
+    {"Sub",
+     {[](float a, float b) { return a - b; }, [](std::int64_t a, std::int64_t b) { return wrapped(U(a) - U(b)); }}},
+    {"Mul",
+     {[](float a, float b) { return a * b; }, [](std::int64_t a, std::int64_t b) { return wrapped(U(a) * U(b)); }}},
     {"Div", {[](float a, float b) { return a / b; }, quotient}},
-    {"Min", {[](float a, float b) { return std::min(a, b); }, [](std::int64_t a, std::int64_t b) { return std::min(a, b); }}},
-    {"Max", {[](float a, float b) { return std::max(a, b); }, [](std::int64_t a, std::int64_t b) { return std::max(a, b); }}},
+    {"Min",
+     {[](float a, float b) { return std::min(a, b); }, [](std::int64_t a, std::int64_t b) { return std::min(a, b); }}},
+    {"Max",
+     {[](float a, float b) { return std::max(a, b); }, [](std::int64_t a, std::int64_t b) { return std::max(a, b); }}},
     {"Pow", {[](float a, float b) { return std::pow(a, b); }, nullptr}},
 };
 
@@ -301,8 +307,8 @@ void concat(Importer& importer, const NodeView& node) {
     Shape expected = dims;
     if (part.dims.size() == dims.size()) expected[a] = part.dims[a];
     if (part.dims != expected || part.elem != first.elem || part.quant || first.quant) {
-      fail("input '{}' is {} of shape {}; expected {} of shape {} up to dimension {}", node.input(i), elem_name(part.elem),
-           shape_text(part.dims), elem_name(first.elem), shape_text(first.dims), axis);
+      fail("input '{}' is {} of shape {}; expected {} of shape {} up to dimension {}", node.input(i),
+           elem_name(part.elem), shape_text(part.dims), elem_name(first.elem), shape_text(first.dims), axis);
     }
     begins.push_back(dims[a]);
     dims[a] += part.dims[a];
@@ -317,7 +323,8 @@ void concat(Importer& importer, const NodeView& node) {
     const Literal& part = input(importer, node, static_cast<int>(i));
     Shape inner = index;
     inner[a] -= begins[i];
-    const auto* element = part.data.bytes().data() + static_cast<std::size_t>(broadcast_offset(part.dims, inner)) * size;
+    const auto* element =
+        part.data.bytes().data() + static_cast<std::size_t>(broadcast_offset(part.dims, inner)) * size;
     bytes.insert(bytes.end(), element, element + size);
   });
   result.dims = std::move(dims);
@@ -338,18 +345,18 @@ void gather(Importer& importer, const NodeView& node) {
     if (i < -x.dims[a] || i >= x.dims[a]) fail("index {} is outside of dimension {} of size {}", i, axis, x.dims[a]);
   }
   importer.set(node, 0, picked(x, dims, [&](const Shape& index) {
-    const auto inner_rank = list.dims.size();
-    std::int64_t which = 0;
-    for (std::size_t d = 0; d < inner_rank; ++d) which = which * list.dims[d] + index[a + d];
-    std::int64_t position = indices[static_cast<std::size_t>(which)];
-    if (position < 0) position += x.dims[a];
-    std::int64_t offset = 0;
-    for (std::size_t d = 0; d < x.dims.size(); ++d) {
-      const std::int64_t at = d < a ? index[d] : d == a ? position : index[d + inner_rank - 1];
-      offset = offset * x.dims[d] + at;
-    }
-    return offset;
-  }));
+                 const auto inner_rank = list.dims.size();
+                 std::int64_t which = 0;
+                 for (std::size_t d = 0; d < inner_rank; ++d) which = which * list.dims[d] + index[a + d];
+                 std::int64_t position = indices[static_cast<std::size_t>(which)];
+                 if (position < 0) position += x.dims[a];
+                 std::int64_t offset = 0;
+                 for (std::size_t d = 0; d < x.dims.size(); ++d) {
+                   const std::int64_t at = d < a ? index[d] : d == a ? position : index[d + inner_rank - 1];
+                   offset = offset * x.dims[d] + at;
+                 }
+                 return offset;
+               }));
 }
 
 void slice(Importer& importer, const NodeView& node) {
@@ -370,12 +377,12 @@ void slice(Importer& importer, const NodeView& node) {
   Shape dims;
   for (const auto& range : ranges) dims.push_back(range.count);
   importer.set(node, 0, picked(x, dims, [&](const Shape& index) {
-    std::int64_t offset = 0;
-    for (std::size_t d = 0; d < dims.size(); ++d) {
-      offset = offset * x.dims[d] + ranges[d].begin + index[d] * ranges[d].stride;
-    }
-    return offset;
-  }));
+                 std::int64_t offset = 0;
+                 for (std::size_t d = 0; d < dims.size(); ++d) {
+                   offset = offset * x.dims[d] + ranges[d].begin + index[d] * ranges[d].stride;
+                 }
+                 return offset;
+               }));
 }
 
 void expand(Importer& importer, const NodeView& node) {
@@ -409,7 +416,8 @@ void range(Importer& importer, const NodeView& node) {
     if (bound.count() != 1) fail("'{}' has {} elements; expected 1", bound.name, bound.count());
     if (bound.real()) unsupported("a range of real numbers; fold constants when exporting");
     bounds[i] = integers(bound)[0];
-    if (std::abs(static_cast<double>(bounds[i])) > 1e15) fail("'{}' is {}; too large for a range", bound.name, bounds[i]);
+    if (std::abs(static_cast<double>(bounds[i])) > 1e15)
+      fail("'{}' is {}; too large for a range", bound.name, bounds[i]);
   }
   const auto [start, limit, delta] = bounds;
   if (delta == 0) fail("has a step of 0; expected another");
@@ -426,7 +434,8 @@ void reduce_prod(Importer& importer, const NodeView& node) {
   const auto x = integer_array(input(importer, node, 0));
   const auto axes = importer.opset() < 18 || !node.has_input(1) ? node.integers("axes")
                                                                 : std::optional(importer.integer_list(node, 1, "axes"));
-  if (x.dims.size() > 1 || (axes && axes->size() != 1)) unsupported("on more than a list; fold constants when exporting");
+  if (x.dims.size() > 1 || (axes && axes->size() != 1))
+    unsupported("on more than a list; fold constants when exporting");
   U result = 1;
   for (std::int64_t e : x.data) result *= static_cast<U>(e);
   const bool keep = node.integer("keepdims", 1) != 0 && !x.dims.empty();
@@ -443,7 +452,8 @@ void quantize_linear(Importer& importer, const NodeView& node) {
   const Literal& x = input(importer, node, 0);
   node.ignore("saturate");
   const auto [quant, elem] = quantize_parameters(importer, node, x.dims);
-  if (elem != Elem::kInt8 && elem != Elem::kUint8) unsupported("elements of type {}; expected int8 or uint8", elem_name(elem));
+  if (elem != Elem::kInt8 && elem != Elem::kUint8)
+    unsupported("elements of type {}; expected int8 or uint8", elem_name(elem));
   Literal y{{}, Elem::kInt8, x.dims, {}, quant};
   std::int64_t inner = 1;
   if (quant.per_channel()) {
@@ -497,16 +507,26 @@ void dequantize_linear(Importer& importer, const NodeView& node) {
 
 const std::map<std::string_view, Converter> kFolders = [] {
   std::map<std::string_view, Converter> folders{
-      {"Constant", constant},     {"ConstantOfShape", constant_of_shape},
-      {"Cast", cast},             {"Identity", pass_on},
-      {"Dropout", pass_on}, {"Reshape", reshape},
-      {"Flatten", flatten},       {"Squeeze", squeeze},
-      {"Unsqueeze", unsqueeze},   {"Transpose", transpose},
-      {"Concat", concat},         {"Gather", gather},
-      {"Slice", slice},           {"Expand", expand},
-      {"Where", where},           {"Range", range},
-      {"ReduceProd", reduce_prod}, {"Shape", shape},
-      {"QuantizeLinear", quantize_linear}, {"DequantizeLinear", dequantize_linear},
+      {"Constant", constant},
+      {"ConstantOfShape", constant_of_shape},
+      {"Cast", cast},
+      {"Identity", pass_on},
+      {"Dropout", pass_on},
+      {"Reshape", reshape},
+      {"Flatten", flatten},
+      {"Squeeze", squeeze},
+      {"Unsqueeze", unsqueeze},
+      {"Transpose", transpose},
+      {"Concat", concat},
+      {"Gather", gather},
+      {"Slice", slice},
+      {"Expand", expand},
+      {"Where", where},
+      {"Range", range},
+      {"ReduceProd", reduce_prod},
+      {"Shape", shape},
+      {"QuantizeLinear", quantize_linear},
+      {"DequantizeLinear", dequantize_linear},
   };
   for (const auto& [op, entry] : kArithmetic) folders[op] = arithmetic;
   for (const auto& [op, entry] : kComparisons) folders[op] = comparison;

@@ -29,8 +29,8 @@ bool computes_in_int8(const Op& op) {
   return std::visit(
       [](const auto& o) {
         using T = std::decay_t<decltype(o)>;
-        return is_one_of<T, Conv2d, Linear, Clamp, LeakyRelu, PRelu, HardSigmoid, HardSwish, Sigmoid, Tanh, Softmax, AvgPool,
-                         Mean, Add, Sub, Mul>;
+        return is_one_of<T, Conv2d, Linear, Clamp, LeakyRelu, PRelu, HardSigmoid, HardSwish, Sigmoid, Tanh, Softmax,
+                         AvgPool, Mean, Add, Sub, Mul>;
       },
       op);
 }
@@ -131,7 +131,8 @@ class Folder {
     std::vector<float> result(count);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t c = i / inner % quant.scale.size();
-      const std::int64_t q = value.type.dtype == DType::kI8 ? value.data.as<std::int8_t>()[i] : value.data.as<std::int32_t>()[i];
+      const std::int64_t q =
+          value.type.dtype == DType::kI8 ? value.data.as<std::int8_t>()[i] : value.data.as<std::int32_t>()[i];
       result[i] = quant.scale[c] * static_cast<float>(q - quant.zero_point[c]);
     }
     return result;
@@ -166,8 +167,8 @@ class Folder {
     });
   }
 
-  /// Moves the integers instead of the real numbers. Joining wants one quantisation: the next one's, or the first's where
-  /// all agree.
+  /// Moves the integers instead of the real numbers. Joining wants one quantisation: the next one's, or the first's
+  /// where all agree.
   bool move(const Node& node) {
     if (!all_integer(node.inputs)) return false;
     Type type{DType::kI8, old_.type(node.output).shape, new_.type(integer(node.inputs[0])).quant};
@@ -187,7 +188,8 @@ class Folder {
 
   ValueId requantised(ValueId id, const Quantization& quant, const std::string& name) {
     if (new_.type(id).quant == quant) return id;
-    const ValueId to = new_.add_value(new_.value(id).name + "_requantized", Type{DType::kI8, new_.type(id).shape, quant});
+    const ValueId to =
+        new_.add_value(new_.value(id).name + "_requantized", Type{DType::kI8, new_.type(id).shape, quant});
     new_.nodes.push_back({name, Quantize{}, {id}, to});
     return to;
   }
@@ -198,7 +200,8 @@ class Folder {
     const auto& list = readers_[static_cast<std::size_t>(id)];
     for (std::int32_t r : list) {
       const Node& reader = old_.nodes[static_cast<std::size_t>(r)];
-      if (!std::holds_alternative<Quantize>(reader.op) || old_.type(reader.output).dtype != DType::kI8) return std::nullopt;
+      if (!std::holds_alternative<Quantize>(reader.op) || old_.type(reader.output).dtype != DType::kI8)
+        return std::nullopt;
     }
     if (list.empty()) return std::nullopt;
     return old_.type(old_.nodes[static_cast<std::size_t>(list[0])].output).quant;
@@ -215,7 +218,8 @@ class Folder {
     if (auto quant = quantised_as(node.output)) return End{node.output, std::move(*quant), -1};
     const auto& list = readers_[static_cast<std::size_t>(node.output)];
     const Range* fused = fused_clamp(node.op);
-    if (!fused || !fused->none() || list.size() != 1 || is_output_[static_cast<std::size_t>(node.output)]) return std::nullopt;
+    if (!fused || !fused->none() || list.size() != 1 || is_output_[static_cast<std::size_t>(node.output)])
+      return std::nullopt;
     const Node& clamp = old_.nodes[static_cast<std::size_t>(list[0])];
     if (!std::holds_alternative<Clamp>(clamp.op)) return std::nullopt;
     auto quant = quantised_as(clamp.output);
@@ -226,7 +230,8 @@ class Folder {
   bool compute(const Node& node, const End& end, std::vector<bool>& done) {
     if (std::holds_alternative<MaxPool>(node.op)) return false;
     const std::size_t activations = has_weights(node.op) ? 1 : node.inputs.size();
-    if (!all_integer({node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(activations)})) return false;
+    if (!all_integer({node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(activations)}))
+      return false;
     std::vector<ValueId> inputs;
     for (std::size_t i = 0; i < activations; ++i) inputs.push_back(integer(node.inputs[i]));
     if (has_weights(node.op)) {
@@ -253,7 +258,8 @@ class Folder {
   bool suits_integers(ValueId weight) const {
     if (weight < 0 || !new_.value(weight).constant() || new_.type(weight).dtype != DType::kI8) return false;
     const Quantization& quant = *new_.type(weight).quant;
-    return quant.axis <= 0 && std::all_of(quant.zero_point.begin(), quant.zero_point.end(), [](int z) { return z == 0; });
+    return quant.axis <= 0 &&
+           std::all_of(quant.zero_point.begin(), quant.zero_point.end(), [](int z) { return z == 0; });
   }
 
   /// The bias on the accumulators' scale; -1 when it does not fit there.
@@ -261,17 +267,20 @@ class Folder {
     const Value& old_value = old_.value(id);
     const ValueId given = integer(id);
     if (given < 0 && !old_value.constant()) return -1;
-    const std::vector<float> reals = given >= 0 ? real_elements(given)
-                                                : std::vector<float>(old_value.data.as<float>().begin(), old_value.data.as<float>().end());
+    const std::vector<float> reals =
+        given >= 0 ? real_elements(given)
+                   : std::vector<float>(old_value.data.as<float>().begin(), old_value.data.as<float>().end());
     Quantization quant{{}, {}, weight.axis};
     for (float s : weight.scale) {
       quant.scale.push_back(x.scale[0] * s);
       quant.zero_point.push_back(0);
     }
-    if (given >= 0 && new_.type(given).dtype == DType::kI32 && suits_accumulator(*new_.type(given).quant, quant)) return given;
+    if (given >= 0 && new_.type(given).dtype == DType::kI32 && suits_accumulator(*new_.type(given).quant, quant))
+      return given;
     std::vector<std::int32_t> elements;
     for (std::size_t c = 0; c < reals.size(); ++c) {
-      const double q = std::round(static_cast<double>(reals[c]) / static_cast<double>(quant.scale[quant.scale.size() == 1 ? 0 : c]));
+      const double q =
+          std::round(static_cast<double>(reals[c]) / static_cast<double>(quant.scale[quant.scale.size() == 1 ? 0 : c]));
       if (!(std::abs(q) <= 2147483647.0)) return -1;
       elements.push_back(static_cast<std::int32_t>(q));
     }

@@ -7,7 +7,8 @@ namespace mj::onnx {
 namespace {
 
 bool takes_bias(const Node& node) {
-  return node.inputs.size() == 2 && (std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op)) &&
+  return node.inputs.size() == 2 &&
+         (std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op)) &&
          fused_clamp(node.op)->none();
 }
 
@@ -31,7 +32,7 @@ std::vector<int> reader_counts(const Graph& graph) {
   return counts;
 }
 
-void remove_marked(Graph& graph, const std::vector<bool>& gone) {
+void remove_nodes(Graph& graph, const std::vector<bool>& gone) {
   std::size_t i = 0;
   std::erase_if(graph.nodes, [&](const Node&) { return gone[i++]; });
 }
@@ -61,29 +62,40 @@ Graph fuse_bias(Graph graph) {
       break;
     }
   }
-  remove_marked(graph, gone);
+  remove_nodes(graph, gone);
   return graph;
 }
 
-Graph fuse_marked_clamps(Graph graph, const std::vector<ValueId>& fused) {
+Graph fuse_marked(Graph graph, const std::vector<ValueId>& marked) {
+  if (marked.empty()) return graph;
+  std::vector<bool> is_marked(graph.values.size(), false);
+  for (ValueId id : marked) is_marked[static_cast<std::size_t>(id)] = true;
   const auto counts = reader_counts(graph);
   const auto writers = producers(graph);
   std::vector<bool> gone(graph.nodes.size(), false);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    const auto* clamp = std::get_if<Clamp>(&node.op);
-    if (!clamp || std::find(fused.begin(), fused.end(), node.output) == fused.end()) continue;
+    Node& node = graph.nodes[i];
     const ValueId x = node.inputs[0];
     const auto writer = writers[static_cast<std::size_t>(x)];
     if (writer < 0 || counts[static_cast<std::size_t>(x)] != 1) continue;
     Node& before = graph.nodes[static_cast<std::size_t>(writer)];
+    const auto* clamp = std::get_if<Clamp>(&node.op);
     Range* range = fused_clamp(before.op);
-    if (!range || !range->none()) continue;
-    *range = clamp->range;
-    before.output = node.output;
-    gone[i] = true;
+    if (clamp && is_marked[static_cast<std::size_t>(node.output)] && range && range->none()) {
+      *range = clamp->range;
+      before.output = node.output;
+      gone[i] = true;
+    }
+    auto* softmax = std::get_if<Softmax>(&node.op);
+    if (softmax && is_marked[static_cast<std::size_t>(x)] && std::holds_alternative<Mul>(before.op)) {
+      const Value& factor = graph.value(before.inputs[1]);
+      if (!factor.constant() || factor.type.dtype != DType::kF32 || factor.type.count() != 1) continue;
+      softmax->beta *= factor.data.as<float>()[0];
+      node.inputs[0] = before.inputs[0];
+      gone[static_cast<std::size_t>(writer)] = true;
+    }
   }
-  remove_marked(graph, gone);
+  remove_nodes(graph, gone);
   return graph;
 }
 

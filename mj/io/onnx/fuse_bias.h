@@ -9,7 +9,8 @@ namespace mj::onnx {
 /// MatMul and Add, or Conv and Add.
 Graph fuse_bias(Graph graph);
 
-/// A clamp that the writer split off an operator (its name is in `fused`) goes back into it.
-Graph fuse_marked_clamps(Graph graph, const std::vector<ValueId>& fused);
+/// What the writer split off an operator goes back into it: clamps behind it, the factor in front of a softmax.
+/// `marked` holds the values they compute.
+Graph fuse_marked(Graph graph, const std::vector<ValueId>& marked);
 
 }  // namespace mj::onnx

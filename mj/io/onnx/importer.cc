@@ -7,6 +7,7 @@
 #include "mj/base/error.h"
 #include "mj/io/onnx/fold_quantize.h"
 #include "mj/io/onnx/fuse_bias.h"
+#include "mj/io/onnx/merge_reshapes.h"
 #include "mj/io/onnx/metadata.h"
 #include "mj/ir/verify.h"
 #include "onnx.pb.h"
@@ -57,7 +58,8 @@ ImportResult Importer::run() {
     inputs.push_back(&info);
     names.push_back(info.name());
   }
-  if (inputs.size() != 1) fail("has {} inputs{}{}; expected 1", inputs.size(), inputs.empty() ? "" : ": ", listed(names));
+  if (inputs.size() != 1)
+    fail("has {} inputs{}{}; expected 1", inputs.size(), inputs.empty() ? "" : ": ", listed(names));
   add_graph_input(*inputs[0]);
 
   for (int index : order) {
@@ -66,7 +68,9 @@ ImportResult Importer::run() {
   if (!unsupported_.empty()) return {{}, std::move(unsupported_)};
   add_outputs();
   read_metadata(model_, graph);
-  graph = fold_quantize(fuse_bias(std::move(graph)));
+  graph = fuse_marked(fuse_bias(std::move(graph)), marked);
+  graph = fold_quantize(std::move(graph));
+  graph = merge_reshapes(std::move(graph));
   graph = compact(std::move(graph));
   verify(graph);
   return {std::move(graph), {}};
@@ -135,7 +139,8 @@ std::vector<int> Importer::sorted_nodes() {
   if (static_cast<int>(order.size()) < count) {
     // Going back from a node that is left over ends in a cycle.
     std::vector<bool> visited(static_cast<std::size_t>(count), false);
-    int at = static_cast<int>(std::find_if(missing.begin(), missing.end(), [](int m) { return m > 0; }) - missing.begin());
+    int at =
+        static_cast<int>(std::find_if(missing.begin(), missing.end(), [](int m) { return m > 0; }) - missing.begin());
     while (!visited[static_cast<std::size_t>(at)]) {
       visited[static_cast<std::size_t>(at)] = true;
       for (const auto& name : graph_proto.node(at).input()) {
@@ -302,10 +307,24 @@ void Importer::add_outputs() {
         fail("is the same value as output '{}'; expected different ones", graph.value(stored.id).name);
       }
       graph.outputs.push_back(stored.id);
-      Value& value = graph.value(stored.id);
-      if (stored.id != graph.inputs[0] && value.name != info.name()) value.name = value_name(info.name());
     });
   }
+  name_outputs();
+}
+
+void Importer::name_outputs() {
+  std::unordered_map<std::string, ValueId> wanted;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (graph.outputs[i] != graph.inputs[0])
+      wanted[model_.graph().output(static_cast<int>(i)).name()] = graph.outputs[i];
+  }
+  // What is called so on the way to an output (it was stored in another order, say) makes room.
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const auto found = wanted.find(graph.values[i].name);
+    if (found != wanted.end() && found->second != static_cast<ValueId>(i))
+      graph.values[i].name = value_name(graph.values[i].name);
+  }
+  for (const auto& [name, id] : wanted) graph.value(id).name = name;
 }
 
 }  // namespace mj::onnx

@@ -29,7 +29,8 @@ struct Activation {
   ValueId id = -1;
   Layout layout;
   Elem elem = Elem::kFloat;
-  std::string via;  ///< the last node that only relabelled; names what is inserted when its order is needed
+  std::string via;      ///< the last node that only relabelled; names what is inserted when its order is needed
+  ValueId source = -1;  ///< the value that `id` is a mere reshape of; where a transpose would start from
 
   const Shape& dims() const { return layout.dims; }
   int rank() const { return static_cast<int>(layout.dims.size()); }
@@ -44,9 +45,9 @@ using Groups = std::vector<std::vector<int>>;
 
 /// Turns an ONNX model into a graph; what the converters of single operators work on.
 ///
-/// A converter reads inputs with `activation` and `literal`, brings them into the order it needs with `arrange`, appends
-/// nodes to `graph`, and names its result with `set`. It throws `Error` when the file contradicts itself and calls
-/// `unsupported` when it asks for something that does not exist here.
+/// A converter reads inputs with `activation` and `literal`, brings them into the order it needs with `arrange`,
+/// appends nodes to `graph`, and names its result with `set`. It throws `Error` when the file contradicts itself and
+/// calls `unsupported` when it asks for something that does not exist here.
 class Importer {
  public:
   Importer(mj_onnx::ModelProto& model, std::filesystem::path folder);
@@ -83,13 +84,23 @@ class Importer {
   /// A constant of the graph with the literal's dimensions as they are, as real numbers. Quantised integers stay what
   /// they are behind a quantize node, for `fold_quantize` to find.
   ValueId constant(const Literal& literal);
+  /// A weight, outputs first: int8 where conv2d and linear can take it so, else real numbers.
+  ValueId weight(const Literal& literal);
+  /// Real numbers, dequantised where needed.
+  ValueId real_constant(const Literal& literal);
   /// A constant that broadcasts against `x`: its elements in the order in which x is stored.
   ValueId broadcast_constant(const Literal& literal, const Activation& x);
 
-  /// `x` stored so that dimension i is made of groups[i]; nodes, called `name`, are only inserted where something has to
-  /// move.
+  /// `x` stored so that dimension i is made of groups[i]; nodes, called `name`, are only inserted where something has
+  /// to move.
   Activation arrange(const std::string& name, const Activation& x, const Groups& groups);
-  Rearrangement plan(const Activation& x, const Groups& groups) const;
+  /// What `arrange` has to do, starting at `from`.
+  struct Plan {
+    Rearrangement moves;
+    ValueId from = -1;
+    bool none() const { return moves.none(); }
+  };
+  Plan plan(const Activation& x, const Groups& groups) const;
   /// One stored dimension for each entry of `order` (an index of x.dims(), or -1 for a dimension of size 1). Whatever
   /// has a size above 1 is listed.
   Activation in_order(const std::string& name, const Activation& x, const std::vector<int>& order);
@@ -102,11 +113,14 @@ class Importer {
   /// Stops at operators that would mix the samples of a fixed batch.
   void check_batch_kept(const Shape& dims) const;
 
+  /// Results of nodes that our writer split off the operator beside them.
+  std::vector<ValueId> marked;
+
   /// The name, made unique among the values of the graph.
   std::string value_name(std::string name);
 
-  /// The input of the file when its elements are integers: reading it as real numbers or through DequantizeLinear settles
-  /// which type it has in the graph.
+  /// The input of the file when its elements are integers: reading it as real numbers or through DequantizeLinear
+  /// settles which type it has in the graph.
   enum class IntegerInput { kNone, kOpen, kReal, kQuantized };
   IntegerInput integer_input = IntegerInput::kNone;
 
@@ -118,6 +132,7 @@ class Importer {
   void convert(int index);
   void dispatch(const NodeView& node);
   void add_outputs();
+  void name_outputs();
   Symbol& symbol(const NodeView& node, int i);
   void release(const NodeView& node);
 
@@ -149,9 +164,6 @@ Image as_image(Importer& importer, const NodeView& node, const Activation& x);
 
 /// `x` with the channels (dimension 1) last, for operators that have one parameter per channel.
 Activation channels_last(Importer& importer, const NodeView& node, const Activation& x);
-
-/// Elements along one dimension of the file, in the order in which its factors are stored.
-Literal in_stored_order(const Literal& literal, int axis, const Layout& layout, const std::vector<int>& factors);
 
 /// Scale and zero point of a QuantizeLinear or DequantizeLinear, as int8: uint8 is shifted by 128.
 struct QuantizeParameters {

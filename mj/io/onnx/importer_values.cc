@@ -27,7 +27,9 @@ bool Importer::is_literal(const NodeView& node, int i) const {
 const Activation& Importer::activation(const NodeView& node, int i) {
   if (!node.has_input(i)) fail("has no input {}; expected one", i);
   const auto* found = std::get_if<Activation>(&symbol(node, i));
-  if (!found) unsupported("input '{}' is a constant where a computed tensor is expected; fold constants when exporting", node.input(i));
+  if (!found)
+    unsupported("input '{}' is a constant where a computed tensor is expected; fold constants when exporting",
+                node.input(i));
   return *found;
 }
 
@@ -67,7 +69,7 @@ ValueId Importer::add(const NodeView& node, Op op, std::vector<ValueId> inputs, 
 }
 
 Activation Importer::relabelled(const NodeView& node, const Activation& x, Layout layout) const {
-  return {x.id, std::move(layout), x.elem, node.name()};
+  return {x.id, std::move(layout), x.elem, node.name(), x.source};
 }
 
 Activation Importer::same_layout(const NodeView& node, Op op, const Activation& x, std::vector<ValueId> more) {
@@ -97,73 +99,47 @@ ValueId Importer::constant(const Literal& literal) {
   return real;
 }
 
-ValueId Importer::broadcast_constant(const Literal& given, const Activation& x) {
-  if (!given.real()) fail("'{}' holds {}; expected float", given.name, elem_name(given.elem));
-  Literal literal = given;
-  if (literal.quant && literal.quant->per_channel()) {
-    literal = float_literal(given.name, given.dims, reals(given));
-  }
-  // Without leading ones, aligned at the last dimension.
-  while (!literal.dims.empty() && literal.dims.size() > x.dims().size() && literal.dims[0] == 1) {
-    literal.dims.erase(literal.dims.begin());
-  }
-  const std::size_t missing = x.dims().size() - std::min(x.dims().size(), literal.dims.size());
-  Shape dims(missing, 1);
-  dims.insert(dims.end(), literal.dims.begin(), literal.dims.end());
-  for (std::size_t d = 0; d < dims.size(); ++d) {
-    if (dims.size() != x.dims().size() || (dims[d] != 1 && dims[d] != x.dims()[d])) {
-      unsupported("constant '{}' of shape {} is not broadcast to the computed {}; expected a smaller or equal constant",
-                  given.name, shape_text(given.dims), shape_text(x.dims()));
-    }
-    if (dims[d] != 1 && x.layout.axes[d].empty()) {
-      unsupported("constant '{}' differs between the samples of a batch; export with a free batch", given.name);
-    }
-  }
-
-  // Split into factors and bring them into stored order; a factor is whole or broadcast (size 1).
-  const Layout& layout = x.layout;
-  Shape split;
-  std::vector<int> factor_of;
-  for (std::size_t d = 0; d < dims.size(); ++d) {
-    for (int f : layout.axes[d]) {
-      split.push_back(dims[d] == 1 ? 1 : layout.factors[static_cast<std::size_t>(f)]);
-      factor_of.push_back(f);
-    }
-  }
-  std::vector<std::int64_t> perm(factor_of.size());
-  for (std::size_t i = 0; i < factor_of.size(); ++i) perm[static_cast<std::size_t>(factor_of[i])] = static_cast<std::int64_t>(i);
-  literal = permuted(with_dims(std::move(literal), split), perm);
-
-  // Stored dimensions made of both kinds need the broadcast factors written out.
-  const Shape& stored = graph.type(x.id).shape;
-  Shape shape;
-  Shape repeat(literal.dims.size(), 1);
-  std::size_t next = 0;
-  for (std::int64_t size : stored) {
-    const std::size_t begin = next;
-    std::int64_t covered = 1, held = 1;
-    while (covered < size) {
-      covered *= layout.factors[next];
-      held *= literal.dims[next++];
-    }
-    if (held != 1 && held != size) {
-      for (std::size_t f = begin; f < next; ++f) repeat[f] = layout.factors[f] / literal.dims[f];
-      held = size;
-    }
-    shape.push_back(held);
-  }
-  while (shape.size() > 1 && shape.front() == 1) shape.erase(shape.begin());
-  return constant(with_dims(repeated(literal, repeat), shape));
+ValueId Importer::real_constant(const Literal& literal) {
+  return constant(literal.quant ? float_literal(literal.name, literal.dims, reals(literal)) : literal);
 }
 
-Rearrangement Importer::plan(const Activation& x, const Groups& groups) const {
-  return rearrange(x.layout, graph.type(x.id).shape, groups);
+ValueId Importer::weight(const Literal& literal) {
+  const auto& quant = literal.quant;
+  const bool fits = quant && literal.elem == Elem::kInt8 && quant->axis <= 0 &&
+                    std::all_of(quant->zero_point.begin(), quant->zero_point.end(), [](int z) { return z == 0; });
+  if (!fits) return real_constant(literal);
+  return graph.add_constant(value_name(literal.name), Type{DType::kI8, literal.dims, quant}, literal.data);
+}
+
+ValueId Importer::broadcast_constant(const Literal& literal, const Activation& x) {
+  if (!literal.real()) fail("'{}' holds {}; expected float", literal.name, elem_name(literal.elem));
+  const std::size_t rank = literal.dims.size();
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::int64_t size = literal.dims[rank - 1 - i];
+    const bool inside = i < x.dims().size();
+    if (size != 1 && (!inside || size != x.dims()[x.dims().size() - 1 - i])) {
+      unsupported("constant '{}' of shape {} is not broadcast to the computed {}; expected a smaller or equal constant",
+                  literal.name, shape_text(literal.dims), shape_text(x.dims()));
+    }
+    if (size != 1 && x.layout.axes[x.dims().size() - 1 - i].empty()) {
+      unsupported("constant '{}' differs between the samples of a batch; export with a free batch", literal.name);
+    }
+  }
+  return constant(broadcast_in_stored_order(literal, x.layout, graph.type(x.id).shape));
+}
+
+Importer::Plan Importer::plan(const Activation& x, const Groups& groups) const {
+  Plan result{rearrange(x.layout, graph.type(x.id).shape, groups), x.id};
+  if (result.moves.perm && x.source >= 0) {
+    result = {rearrange(x.layout, graph.type(x.source).shape, groups), x.source};
+  }
+  return result;
 }
 
 Activation Importer::arrange(const std::string& name, const Activation& x, const Groups& groups) {
-  Rearrangement moves = plan(x, groups);
+  auto [moves, id] = plan(x, groups);
+  if (moves.none()) return {id, std::move(moves.layout), x.elem, x.via, x.source};
   const std::string& label = x.via.empty() ? name : x.via;
-  ValueId id = x.id;
   const auto append = [&](Op op, std::vector<std::int64_t> perm, Shape shape) {
     const auto [known, is_new] = arranged_.try_emplace({id, std::move(perm), std::move(shape)}, -1);
     if (is_new) {
@@ -175,7 +151,7 @@ Activation Importer::arrange(const std::string& name, const Activation& x, const
   if (moves.split) append(Reshape{*moves.split}, {}, *moves.split);
   if (moves.perm) append(Transpose{*moves.perm}, *moves.perm, {});
   if (moves.shape) append(Reshape{*moves.shape}, {}, *moves.shape);
-  return {id, std::move(moves.layout), x.elem, id == x.id ? x.via : std::string()};
+  return {id, std::move(moves.layout), x.elem, {}};
 }
 
 Activation Importer::in_order(const std::string& name, const Activation& x, const std::vector<int>& order) {
@@ -201,7 +177,7 @@ std::vector<int> Importer::cheapest_order(const Activation& x) const {
     candidates.push_back(as_stored);
   }
   const auto price = [&](const std::vector<int>& order) {
-    const auto moves = plan(x, groups_in_order(x.layout, order));
+    const auto moves = plan(x, groups_in_order(x.layout, order)).moves;
     return 2 * moves.moves() + (moves.none() ? 0 : 1);
   };
   std::size_t best = 0;

@@ -71,6 +71,16 @@ Layout stored_in_order(Shape dims, std::span<const int> order) {
   return layout;
 }
 
+Layout stored_flat(const Shape& dims, std::size_t kept) {
+  const Shape rest(dims.begin() + static_cast<std::ptrdiff_t>(kept), dims.end());
+  Shape flat(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(kept));
+  flat.push_back(element_count(rest));
+  const int last = static_cast<int>(kept);
+  const auto layout = reshaped(stored_in_order(flat, {&last, 1}), dims, kept);
+  MJ_CHECK(layout);  // a single factor can be cut anywhere
+  return *layout;
+}
+
 Layout transposed(const Layout& layout, std::span<const std::int64_t> perm) {
   Layout result;
   result.factors = layout.factors;
@@ -92,7 +102,7 @@ std::optional<Layout> reshaped(const Layout& layout, const Shape& dims, std::siz
     for (int f : layout.axes[d]) pieces.push_back({f, layout.factors[static_cast<std::size_t>(f)]});
   }
   std::vector<std::vector<std::int64_t>> cuts(layout.factors.size());  // sizes of each factor's pieces
-  std::vector<std::vector<std::pair<int, int>>> wanted(dims.size());  // (factor, piece) of each new dimension
+  std::vector<std::vector<std::pair<int, int>>> wanted(dims.size());   // (factor, piece) of each new dimension
   std::size_t next = 0;
   for (std::size_t d = kept; d < dims.size(); ++d) {
     std::int64_t rest = dims[d];
@@ -191,6 +201,34 @@ Rearrangement rearrange(const Layout& layout, const Shape& stored, std::span<con
   }
   if (now != wanted) result.shape = std::move(wanted);
   return result;
+}
+
+std::optional<std::vector<std::vector<int>>> conforming_groups(const Layout& from, const Layout& to,
+                                                               const Shape& stored) {
+  std::vector<int> counterpart(to.factors.size(), -1);
+  for (std::size_t d = 0; d < to.dims.size(); ++d) {
+    if (from.axes[d].empty()) continue;
+    if (from.axes[d].size() != to.axes[d].size()) return std::nullopt;
+    for (std::size_t i = 0; i < to.axes[d].size(); ++i) {
+      const auto t = static_cast<std::size_t>(to.axes[d][i]);
+      if (from.factors[static_cast<std::size_t>(from.axes[d][i])] != to.factors[t]) return std::nullopt;
+      counterpart[t] = from.axes[d][i];
+    }
+  }
+  std::vector<std::vector<int>> groups;
+  std::size_t next = 0;
+  for (std::int64_t size : stored) {
+    auto& group = groups.emplace_back();
+    std::int64_t covered = 1;
+    bool any_missing = false;
+    for (; covered < size; ++next) {
+      covered *= to.factors[next];
+      if (counterpart[next] >= 0) group.push_back(counterpart[next]);
+      any_missing |= counterpart[next] < 0;
+    }
+    if (any_missing && !group.empty()) return std::nullopt;
+  }
+  return groups;
 }
 
 std::optional<std::int64_t> checked_count(std::span<const std::int64_t> dims) {

@@ -17,8 +17,8 @@ namespace mj::onnx {
 ///
 /// Dimensions of size 1 are made of no factors, and so is the batch, which is not stored.
 struct Layout {
-  Shape dims;                         ///< as named, the batch included where there is one
-  Shape factors;                      ///< all greater than 1; their product is the number of stored elements
+  Shape dims;                          ///< as named, the batch included where there is one
+  Shape factors;                       ///< all greater than 1; their product is the number of stored elements
   std::vector<std::vector<int>> axes;  ///< for every dimension the factors it is made of, major first
 
   bool operator==(const Layout&) const = default;
@@ -26,6 +26,9 @@ struct Layout {
 
 /// The layout of dimensions stored in `order` (indices into `dims`; those left out are 1 or the batch).
 Layout stored_in_order(Shape dims, std::span<const int> order);
+
+/// The layout of `dims` of which the first `kept` are not stored and the others are one row-major vector.
+Layout stored_flat(const Shape& dims, std::size_t kept);
 
 /// Dimension i of the result is dimension perm[i].
 Layout transposed(const Layout& layout, std::span<const std::int64_t> perm);
@@ -49,9 +52,15 @@ struct Rearrangement {
   bool none() const { return !split && !perm && !shape; }
 };
 
-/// Stores `layout`, whose tensor has the shape `stored` now, so that stored dimension i is made of the factors groups[i],
-/// major first. Every factor is in exactly one group; an empty group is a dimension of size 1.
+/// Stores `layout`, whose tensor has the shape `stored` now, so that stored dimension i is made of the factors
+/// groups[i], major first. Every factor is in exactly one group; an empty group is a dimension of size 1.
 Rearrangement rearrange(const Layout& layout, const Shape& stored, std::span<const std::vector<int>> groups);
+
+/// How to store a tensor of layout `from` so that it broadcasts against one of layout `to`, stored with shape `stored`:
+/// one group for each stored dimension, empty where `from` has size 1. Both have as many dimensions. Nothing when they
+/// are made of different factors.
+std::optional<std::vector<std::vector<int>>> conforming_groups(const Layout& from, const Layout& to,
+                                                               const Shape& stored);
 
 /// The product of sizes, or nothing beyond 2^40 or below 0: what a hostile file claims.
 std::optional<std::int64_t> checked_count(std::span<const std::int64_t> dims);

@@ -15,23 +15,25 @@ std::vector<int> sorted(std::vector<int> factors) {
 }
 
 /// `x` times a weight {outputs, features} along its last dimension, plus a bias {outputs} where there is one.
-void product(Importer& importer, const NodeView& node, const Activation& x, Literal weight, std::optional<Literal> bias) {
+void product(Importer& importer, const NodeView& node, const Activation& x, Literal weight,
+             std::optional<Literal> bias) {
   const std::int64_t features = x.dims().back();
   const std::int64_t outputs = weight.dims[0];
   if (weight.dims[1] != features) {
     fail("input has {} features; weight '{}' expects {}", features, weight.name, weight.dims[1]);
   }
-  // Features may stay in the order they are stored in (a flattened image lies channels-last): the weight's columns follow.
+  // Features may stay in the order they are stored in (a flattened image lies channels-last): the weight's columns
+  // follow.
   const auto last = static_cast<std::size_t>(x.rank() - 1);
   const auto order = sorted(x.layout.axes[last]);
-  weight = in_stored_order(weight, 1, x.layout, x.layout.axes[last]);
+  weight = along_stored_order(weight, 1, x.layout, last);
   Groups groups;
   for (std::size_t d = importer.has_batch(x) ? 1 : 0; d < last; ++d) groups.push_back(x.layout.axes[d]);
   groups.push_back(order);
   const Activation in = importer.arrange(node.name(), x, groups);
 
-  std::vector<ValueId> inputs{in.id, importer.constant(weight)};
-  if (bias) inputs.push_back(importer.constant(*bias));
+  std::vector<ValueId> inputs{in.id, importer.weight(weight)};
+  if (bias) inputs.push_back(importer.real_constant(*bias));
   Activation y{importer.add(node, Linear{}, inputs), in.layout, x.elem, {}};
   y.layout.dims.back() = outputs;
   y.layout.factors.resize(y.layout.factors.size() - order.size());
@@ -72,7 +74,8 @@ void gemm(Importer& importer, const NodeView& node) {
   const Literal& given = importer.literal(node, 1, "weight");
   check_same_elem(x, given);
   if (x.rank() != 2) fail("input has {} dimensions; expected 2", x.rank());
-  if (given.dims.size() != 2) fail("weight '{}' has shape {}; expected 2 dimensions", given.name, shape_text(given.dims));
+  if (given.dims.size() != 2)
+    fail("weight '{}' has shape {}; expected 2 dimensions", given.name, shape_text(given.dims));
   if (node.integer("transA", 0) != 0) unsupported("transA; transpose the input before");
   Literal weight = node.integer("transB", 0) != 0 ? given : transposed_matrix(given);
   weight = scaled(weight, node.real("alpha", 1));
@@ -119,7 +122,7 @@ void batch_normalization(Importer& importer, const NodeView& node) {
       fail("{} '{}' has shape {}; expected {}", roles[i - 1], parameter.name, shape_text(parameter.dims), x.dims()[1]);
     }
     const Literal plain = float_literal(parameter.name, parameter.dims, reals(parameter));
-    inputs.push_back(importer.constant(in_stored_order(plain, 0, x.layout, x.layout.axes[1])));
+    inputs.push_back(importer.constant(along_stored_order(plain, 0, x.layout, 1)));
   }
   const Op op = BatchNorm{node.real("epsilon", 1e-5f)};
   importer.set(node, 0, Activation{importer.add(node, op, inputs), x.layout, x.elem, {}});
@@ -132,27 +135,6 @@ constexpr ConverterEntry kConverters[] = {
 };
 
 }  // namespace
-
-Literal in_stored_order(const Literal& literal, int axis, const Layout& layout, const std::vector<int>& factors) {
-  if (std::is_sorted(factors.begin(), factors.end())) return literal;
-  const auto a = static_cast<std::size_t>(axis);
-  Shape split(literal.dims.begin(), literal.dims.begin() + axis);
-  std::vector<std::int64_t> perm(split.size());
-  std::iota(perm.begin(), perm.end(), 0);
-  for (int f : factors) split.push_back(layout.factors[static_cast<std::size_t>(f)]);
-  for (int f : sorted(factors)) perm.push_back(axis + (std::find(factors.begin(), factors.end(), f) - factors.begin()));
-  for (std::size_t d = a + 1; d < literal.dims.size(); ++d) {
-    perm.push_back(static_cast<std::int64_t>(split.size()));
-    split.push_back(literal.dims[d]);
-  }
-  Literal source = literal;
-  if (source.quant && source.quant->per_channel() && source.quant->axis >= axis) {
-    // Scales along or behind the dimension that is taken apart would have to follow; they are rare enough to give up.
-    source = float_literal(literal.name, literal.dims, reals(literal));
-  }
-  const int channel_axis = source.quant ? source.quant->axis : -1;
-  return with_dims(permuted(with_dims(source, split, channel_axis), perm), literal.dims, channel_axis);
-}
 
 Activation channels_last(Importer& importer, const NodeView& node, const Activation& x) {
   if (!importer.has_batch(x)) unsupported("dimension 0 of the input has size {}; expected the batch", x.dims()[0]);

@@ -37,21 +37,36 @@ void permute(const std::byte* from, std::byte* to, const Shape& dims, std::span<
 
 std::string elem_name(Elem elem) {
   switch (elem) {
-    case Elem::kFloat: return "float";
-    case Elem::kUint8: return "uint8";
-    case Elem::kInt8: return "int8";
-    case Elem::kUint16: return "uint16";
-    case Elem::kInt16: return "int16";
-    case Elem::kInt32: return "int32";
-    case Elem::kInt64: return "int64";
-    case Elem::kString: return "string";
-    case Elem::kBool: return "bool";
-    case Elem::kFloat16: return "float16";
-    case Elem::kDouble: return "double";
-    case Elem::kUint32: return "uint32";
-    case Elem::kUint64: return "uint64";
-    case Elem::kBfloat16: return "bfloat16";
-    case Elem::kUndefined: break;
+    case Elem::kFloat:
+      return "float";
+    case Elem::kUint8:
+      return "uint8";
+    case Elem::kInt8:
+      return "int8";
+    case Elem::kUint16:
+      return "uint16";
+    case Elem::kInt16:
+      return "int16";
+    case Elem::kInt32:
+      return "int32";
+    case Elem::kInt64:
+      return "int64";
+    case Elem::kString:
+      return "string";
+    case Elem::kBool:
+      return "bool";
+    case Elem::kFloat16:
+      return "float16";
+    case Elem::kDouble:
+      return "double";
+    case Elem::kUint32:
+      return "uint32";
+    case Elem::kUint64:
+      return "uint64";
+    case Elem::kBfloat16:
+      return "bfloat16";
+    case Elem::kUndefined:
+      break;
   }
   return fmt::format("type {}", static_cast<std::int32_t>(elem));
 }
@@ -68,17 +83,21 @@ std::int64_t stored_size(Elem elem) {
     case Elem::kFloat16:
     case Elem::kDouble:
     case Elem::kBfloat16:
-    case Elem::kInt32: return 4;
+    case Elem::kInt32:
+      return 4;
     case Elem::kUint8:
     case Elem::kInt8:
-    case Elem::kBool: return 1;
+    case Elem::kBool:
+      return 1;
     case Elem::kUint16:
     case Elem::kInt16:
     case Elem::kInt64:
     case Elem::kUint32:
-    case Elem::kUint64: return 8;
+    case Elem::kUint64:
+      return 8;
     case Elem::kString:
-    case Elem::kUndefined: break;
+    case Elem::kUndefined:
+      break;
   }
   return 0;
 }
@@ -99,7 +118,8 @@ std::vector<float> reals(const Literal& literal) {
     if (quant.per_channel()) {
       inner = 1;
       channels = literal.dims[static_cast<std::size_t>(quant.axis)];
-      for (std::size_t d = static_cast<std::size_t>(quant.axis) + 1; d < literal.dims.size(); ++d) inner *= literal.dims[d];
+      for (std::size_t d = static_cast<std::size_t>(quant.axis) + 1; d < literal.dims.size(); ++d)
+        inner *= literal.dims[d];
     }
     std::vector<float> result(static_cast<std::size_t>(literal.count()));
     const auto dequantise = [&](auto ints) {
@@ -126,11 +146,15 @@ std::vector<std::int64_t> integers(const Literal& literal) {
   }
   const auto widen = [](auto elements) { return std::vector<std::int64_t>(elements.begin(), elements.end()); };
   switch (literal.elem) {
-    case Elem::kInt8: return widen(literal.data.as<std::int8_t>());
+    case Elem::kInt8:
+      return widen(literal.data.as<std::int8_t>());
     case Elem::kUint8:
-    case Elem::kBool: return widen(literal.data.as<std::uint8_t>());
-    case Elem::kInt32: return widen(literal.data.as<std::int32_t>());
-    default: return widen(literal.data.as<std::int64_t>());
+    case Elem::kBool:
+      return widen(literal.data.as<std::uint8_t>());
+    case Elem::kInt32:
+      return widen(literal.data.as<std::int32_t>());
+    default:
+      return widen(literal.data.as<std::int64_t>());
   }
 }
 
@@ -143,9 +167,15 @@ Literal permuted(const Literal& literal, std::span<const std::int64_t> perm) {
   }
   std::vector<std::byte> moved(literal.data.bytes().size());
   switch (stored_size(literal.elem)) {
-    case 1: permute<1>(literal.data.bytes().data(), moved.data(), literal.dims, perm); break;
-    case 4: permute<4>(literal.data.bytes().data(), moved.data(), literal.dims, perm); break;
-    default: permute<8>(literal.data.bytes().data(), moved.data(), literal.dims, perm); break;
+    case 1:
+      permute<1>(literal.data.bytes().data(), moved.data(), literal.dims, perm);
+      break;
+    case 4:
+      permute<4>(literal.data.bytes().data(), moved.data(), literal.dims, perm);
+      break;
+    default:
+      permute<8>(literal.data.bytes().data(), moved.data(), literal.dims, perm);
+      break;
   }
   result.data = Constant(std::move(moved));
   return result;

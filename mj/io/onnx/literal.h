@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "mj/io/onnx/layout.h"
 #include "mj/ir/graph.h"
 
 namespace mj_onnx {
@@ -39,8 +40,8 @@ enum class Elem : std::int32_t {
 std::string elem_name(Elem elem);
 bool is_float(Elem elem);
 bool is_integer(Elem elem);
-/// Bytes of an element as a `Literal` stores it: every float type as float, 8-bit types as they are, int32 as int32, the
-/// other integers as int64; 0 for types that are not numbers.
+/// Bytes of an element as a `Literal` stores it: every float type as float, 8-bit types as they are, int32 as int32,
+/// the other integers as int64; 0 for types that are not numbers.
 std::int64_t stored_size(Elem elem);
 
 /// A tensor whose elements the file gives, in ONNX's order of dimensions.
@@ -71,6 +72,15 @@ Literal with_dims(Literal literal, Shape dims, int axis = -1);
 
 /// Every dimension `times[d]` times over, one copy after the other. Not for per-channel quantisation.
 Literal repeated(const Literal& literal, std::span<const std::int64_t> times);
+
+/// A constant that broadcasts against a tensor of this layout, in the order in which that is stored (with shape
+/// `stored`); leading dimensions of size 1 are dropped. Throws `Error` when it does not broadcast to the layout's
+/// dimensions.
+Literal broadcast_in_stored_order(const Literal& literal, const Layout& layout, const Shape& stored);
+
+/// Elements along dimension `axis` of the literal, which runs along dimension `dim` of the layout, in the order in
+/// which that dimension's factors are stored.
+Literal along_stored_order(const Literal& literal, int axis, const Layout& layout, std::size_t dim);
 
 /// Reads an initialiser or a tensor attribute and releases the message's own copy of large elements. External elements
 /// are looked for below `folder`. Throws `Error` when sizes, offsets and types do not fit each other.

@@ -16,6 +16,8 @@ std::string NodeView::op() const { return node_->op_type(); }
 
 const std::string& NodeView::domain() const { return node_->domain(); }
 
+bool NodeView::fused() const { return node_->doc_string() == kFusedMark; }
+
 std::string NodeView::where() const { return fmt::format("node '{}' ({})", name(), op()); }
 
 int NodeView::input_count() const { return node_->input_size(); }
@@ -78,7 +80,8 @@ std::optional<Literal> NodeView::literal(const char* attribute, const std::files
 void NodeView::check_all_known() const {
   for (const auto& attribute : node_->attribute()) {
     if (!asked_.contains(attribute.name())) {
-      unsupported("attribute '{}' is not known for this operator; export to opset 7 to 19 without it", attribute.name());
+      unsupported("attribute '{}' is not known for this operator; export to opset 7 to 19 without it",
+                  attribute.name());
     }
   }
 }

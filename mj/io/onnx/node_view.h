@@ -27,6 +27,9 @@ template <class... Args>
   throw UnsupportedNode{fmt::format(format, std::forward<Args>(args)...)};
 }
 
+/// The doc_string of what the writer splits off one operator of the graph, so that the reader can put it back.
+inline constexpr const char* kFusedMark = "fused";
+
 /// One node of the file: checked access to its names and attributes.
 ///
 /// An attribute that nobody asked for is not understood; `check_all_known` refuses the node then, so that nothing in a
@@ -41,6 +44,9 @@ class NodeView {
   const std::string& domain() const;
   /// "node 'conv_3' (Conv)".
   std::string where() const;
+
+  /// Whether our writer split this off the operator before it, which has it fused.
+  bool fused() const;
 
   int input_count() const;
   int output_count() const;

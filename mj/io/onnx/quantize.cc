@@ -89,12 +89,14 @@ QuantizeParameters quantize_parameters(Importer& importer, const NodeView& node,
   for (std::int64_t z : zero_points) result.quant.zero_point.push_back(static_cast<std::int32_t>(z - shift));
 
   const std::int64_t axis = node.integer("axis", 1);
-  if (scale.dims.size() > 1) fail("scale '{}' has shape {}; expected a number or a list", scale.name, shape_text(scale.dims));
+  if (scale.dims.size() > 1)
+    fail("scale '{}' has shape {}; expected a number or a list", scale.name, shape_text(scale.dims));
   if (result.quant.scale.size() != 1) {
     result.quant.axis = checked_axis(axis, static_cast<int>(dims.size()));
     const std::int64_t size = dims[static_cast<std::size_t>(result.quant.axis)];
     if (static_cast<std::int64_t>(result.quant.scale.size()) != size) {
-      fail("{} scales for dimension {} of size {}; expected as many", result.quant.scale.size(), result.quant.axis, size);
+      fail("{} scales for dimension {} of size {}; expected as many", result.quant.scale.size(), result.quant.axis,
+           size);
     }
   }
   return result;

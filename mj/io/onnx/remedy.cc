@@ -48,8 +48,10 @@ constexpr Remedy kRemedies[] = {
 }  // namespace
 
 std::string remedy(std::string_view op) {
-  const auto* found = std::find_if(std::begin(kRemedies), std::end(kRemedies), [&](const Remedy& r) { return r.op == op; });
-  return found == std::end(kRemedies) ? "not available; export the network without it, or cut it off before" : found->text;
+  const auto* found =
+      std::find_if(std::begin(kRemedies), std::end(kRemedies), [&](const Remedy& r) { return r.op == op; });
+  return found == std::end(kRemedies) ? "not available; export the network without it, or cut it off before"
+                                      : found->text;
 }
 
 }  // namespace mj::onnx

@@ -60,7 +60,8 @@ void concat(Importer& importer, const NodeView& node) {
       Literal literal = importer.literal(node, i, "input");
       check_same_elem(reference, literal);
       if (importer.has_batch(reference) && literal.dims[0] != 1) unsupported("a constant for each sample of a batch");
-      if (literal.quant && literal.quant->per_channel()) literal = float_literal(literal.name, literal.dims, reals(literal));
+      if (literal.quant && literal.quant->per_channel())
+        literal = float_literal(literal.name, literal.dims, reals(literal));
       std::vector<std::int64_t> perm;
       Shape stored;
       for (int d : order) {
@@ -72,9 +73,11 @@ void concat(Importer& importer, const NodeView& node) {
     } else {
       const Activation& x = importer.activation(node, i);
       if (x.elem != reference.elem) {
-        fail("input '{}' holds {}; expected {}, as the first", node.input(i), elem_name(x.elem), elem_name(reference.elem));
+        fail("input '{}' holds {}; expected {}, as the first", node.input(i), elem_name(x.elem),
+             elem_name(reference.elem));
       }
-      if (importer.has_batch(x) != importer.has_batch(reference)) unsupported("joins along the batch; run the model once per sample");
+      if (importer.has_batch(x) != importer.has_batch(reference))
+        unsupported("joins along the batch; run the model once per sample");
       inputs.push_back(importer.in_order(node.name(), x, order).id);
     }
   }
@@ -251,7 +254,8 @@ std::vector<SliceRange> slice_ranges(const Shape& from, std::span<const std::int
                                      const std::optional<std::vector<std::int64_t>>& steps) {
   const std::size_t n = starts.size();
   if (ends.size() != n || (axes && axes->size() != n) || (steps && steps->size() != n) || n > from.size()) {
-    fail("starts, ends, axes and steps have different lengths, or more than the {} dimensions of the input", from.size());
+    fail("starts, ends, axes and steps have different lengths, or more than the {} dimensions of the input",
+         from.size());
   }
   std::vector<SliceRange> ranges;
   for (std::int64_t size : from) ranges.push_back({0, 1, size});

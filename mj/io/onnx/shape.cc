@@ -16,8 +16,8 @@ Shape without_ones(Shape shape) {
   return shape;
 }
 
-/// The result of a Reshape or Flatten. A node appears here when the stored dimensions can follow without a move, so that
-/// the graph reads like the file.
+/// The result of a Reshape or Flatten. A node appears here when the stored dimensions can follow without a move, so
+/// that the graph reads like the file.
 void set_reshaped(Importer& importer, const NodeView& node, Activation x, const Shape& dims) {
   importer.check_batch_kept(dims);
   const std::size_t kept = importer.batch() > 1 ? 1 : 0;
@@ -26,8 +26,7 @@ void set_reshaped(Importer& importer, const NodeView& node, Activation x, const 
     std::vector<int> all;
     for (const auto& axes : x.layout.axes) all.insert(all.end(), axes.begin(), axes.end());
     x = importer.arrange(node.name(), x, {all});
-    layout = reshaped(x.layout, dims, kept);
-    MJ_CHECK(layout);
+    layout = stored_flat(dims, kept);
   }
   const Shape& stored = importer.graph.type(x.id).shape;
   auto natural = natural_shape(*layout);
@@ -35,7 +34,7 @@ void set_reshaped(Importer& importer, const NodeView& node, Activation x, const 
   const bool vector = dims.size() <= 2;
   if (natural && *natural != stored && (vector || without_ones(*natural) != without_ones(stored))) {
     const ValueId id = importer.add(node, Reshape{*natural}, {x.id});
-    importer.set(node, 0, Activation{id, std::move(*layout), x.elem, {}});
+    importer.set(node, 0, Activation{id, std::move(*layout), x.elem, node.name(), x.id});
   } else {
     importer.set(node, 0, importer.relabelled(node, x, std::move(*layout)));
   }
@@ -117,7 +116,7 @@ void size(Importer& importer, const NodeView& node) {
 }
 
 constexpr ConverterEntry kConverters[] = {
-    {"Reshape", reshape},   {"Flatten", flatten}, {"Transpose", transpose}, {"Squeeze", squeeze},
+    {"Reshape", reshape},     {"Flatten", flatten}, {"Transpose", transpose}, {"Squeeze", squeeze},
     {"Unsqueeze", unsqueeze}, {"Shape", shape},     {"Size", size},
 };
 
@@ -170,7 +169,8 @@ std::vector<int> squeeze_axes(const Shape& from, const std::optional<std::vector
   if (axes) {
     for (std::int64_t axis : *axes) {
       const int a = checked_axis(axis, static_cast<int>(from.size()));
-      if (from[static_cast<std::size_t>(a)] != 1) fail("dimension {} has size {}; expected 1", a, from[static_cast<std::size_t>(a)]);
+      if (from[static_cast<std::size_t>(a)] != 1)
+        fail("dimension {} has size {}; expected 1", a, from[static_cast<std::size_t>(a)]);
       removed.push_back(a);
     }
   } else {

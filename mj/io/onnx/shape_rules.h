@@ -9,8 +9,8 @@
 
 namespace mj::onnx {
 
-// The rules of ONNX about dimensions, the same for computed tensors and for constants. All throw `Error` when the numbers
-// do not fit.
+// The rules of ONNX about dimensions, the same for computed tensors and for constants. All throw `Error` when the
+// numbers do not fit.
 
 /// Reshape: 0 copies (unless `zero_is_zero`), -1 is what is left.
 Shape reshape_dims(const Shape& from, std::span<const std::int64_t> target, bool zero_is_zero);

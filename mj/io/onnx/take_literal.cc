@@ -40,19 +40,24 @@ std::int64_t raw_size(Elem elem) {
   switch (elem) {
     case Elem::kUint8:
     case Elem::kInt8:
-    case Elem::kBool: return 1;
+    case Elem::kBool:
+      return 1;
     case Elem::kUint16:
     case Elem::kInt16:
     case Elem::kFloat16:
-    case Elem::kBfloat16: return 2;
+    case Elem::kBfloat16:
+      return 2;
     case Elem::kFloat:
     case Elem::kInt32:
-    case Elem::kUint32: return 4;
+    case Elem::kUint32:
+      return 4;
     case Elem::kDouble:
     case Elem::kInt64:
-    case Elem::kUint64: return 8;
+    case Elem::kUint64:
+      return 8;
     case Elem::kString:
-    case Elem::kUndefined: break;
+    case Elem::kUndefined:
+      break;
   }
   return 0;
 }
@@ -74,14 +79,22 @@ Constant converted(std::span<const std::byte> raw, Convert convert) {
 Constant from_raw(Elem elem, std::span<const std::byte> raw) {
   const auto widen = [](auto x) { return static_cast<std::int64_t>(x); };
   switch (elem) {
-    case Elem::kFloat16: return converted<std::uint16_t, float>(raw, half_to_float);
-    case Elem::kBfloat16: return converted<std::uint16_t, float>(raw, bfloat_to_float);
-    case Elem::kDouble: return converted<double, float>(raw, [](double x) { return static_cast<float>(x); });
-    case Elem::kUint16: return converted<std::uint16_t, std::int64_t>(raw, widen);
-    case Elem::kInt16: return converted<std::int16_t, std::int64_t>(raw, widen);
-    case Elem::kUint32: return converted<std::uint32_t, std::int64_t>(raw, widen);
-    case Elem::kUint64: return converted<std::uint64_t, std::int64_t>(raw, widen);
-    default: return Constant(std::vector<std::byte>(raw.begin(), raw.end()));
+    case Elem::kFloat16:
+      return converted<std::uint16_t, float>(raw, half_to_float);
+    case Elem::kBfloat16:
+      return converted<std::uint16_t, float>(raw, bfloat_to_float);
+    case Elem::kDouble:
+      return converted<double, float>(raw, [](double x) { return static_cast<float>(x); });
+    case Elem::kUint16:
+      return converted<std::uint16_t, std::int64_t>(raw, widen);
+    case Elem::kInt16:
+      return converted<std::int16_t, std::int64_t>(raw, widen);
+    case Elem::kUint32:
+      return converted<std::uint32_t, std::int64_t>(raw, widen);
+    case Elem::kUint64:
+      return converted<std::uint64_t, std::int64_t>(raw, widen);
+    default:
+      return Constant(std::vector<std::byte>(raw.begin(), raw.end()));
   }
 }
 
@@ -105,30 +118,42 @@ Constant from_list(const List& list) {
 /// The elements of the typed field that ONNX prescribes for each element type.
 Constant from_fields(Elem elem, const mj_onnx::TensorProto& tensor) {
   switch (elem) {
-    case Elem::kFloat: return from_list<float>(tensor.float_data());
-    case Elem::kDouble: return from_list<float>(tensor.double_data());
+    case Elem::kFloat:
+      return from_list<float>(tensor.float_data());
+    case Elem::kDouble:
+      return from_list<float>(tensor.double_data());
     case Elem::kFloat16:
       return from_list<float>(tensor.int32_data(), [](int x) { return half_to_float(static_cast<std::uint16_t>(x)); });
     case Elem::kBfloat16:
-      return from_list<float>(tensor.int32_data(), [](int x) { return bfloat_to_float(static_cast<std::uint16_t>(x)); });
-    case Elem::kInt8: return from_list<std::int8_t>(tensor.int32_data());
-    case Elem::kUint8: return from_list<std::uint8_t>(tensor.int32_data());
-    case Elem::kBool: return from_list<std::uint8_t>(tensor.int32_data(), [](int x) { return std::uint8_t{x != 0}; });
-    case Elem::kInt32: return from_list<std::int32_t>(tensor.int32_data());
+      return from_list<float>(tensor.int32_data(),
+                              [](int x) { return bfloat_to_float(static_cast<std::uint16_t>(x)); });
+    case Elem::kInt8:
+      return from_list<std::int8_t>(tensor.int32_data());
+    case Elem::kUint8:
+      return from_list<std::uint8_t>(tensor.int32_data());
+    case Elem::kBool:
+      return from_list<std::uint8_t>(tensor.int32_data(), [](int x) { return std::uint8_t{x != 0}; });
+    case Elem::kInt32:
+      return from_list<std::int32_t>(tensor.int32_data());
     case Elem::kInt16:
-    case Elem::kUint16: return from_list<std::int64_t>(tensor.int32_data());
-    case Elem::kInt64: return from_list<std::int64_t>(tensor.int64_data());
+    case Elem::kUint16:
+      return from_list<std::int64_t>(tensor.int32_data());
+    case Elem::kInt64:
+      return from_list<std::int64_t>(tensor.int64_data());
     case Elem::kUint32:
-    case Elem::kUint64: return from_list<std::int64_t>(tensor.uint64_data());
+    case Elem::kUint64:
+      return from_list<std::int64_t>(tensor.uint64_data());
     case Elem::kString:
-    case Elem::kUndefined: break;
+    case Elem::kUndefined:
+      break;
   }
   return {};
 }
 
 /// A path below `folder` and nowhere else, whatever links and dots say.
 std::filesystem::path inside(const std::filesystem::path& folder, const std::string& location) {
-  if (folder.empty()) fail("its elements are in another file, '{}', and the model was not read from a folder", location);
+  if (folder.empty())
+    fail("its elements are in another file, '{}', and the model was not read from a folder", location);
   const std::filesystem::path relative(location);
   if (location.empty() || relative.is_absolute()) {
     fail("its elements are in '{}'; expected a path relative to the model's folder", location);
@@ -195,8 +220,8 @@ Literal take_literal(mj_onnx::TensorProto& tensor, const std::filesystem::path& 
     } else if (tensor.has_raw_data()) {
       const std::unique_ptr<std::string> raw(tensor.release_raw_data());
       if (static_cast<std::int64_t>(raw->size()) != needed) {
-        fail("has {} bytes; dimensions {} of {} need {}", raw->size(), shape_text(literal.dims), elem_name(literal.elem),
-             needed);
+        fail("has {} bytes; dimensions {} of {} need {}", raw->size(), shape_text(literal.dims),
+             elem_name(literal.elem), needed);
       }
       literal.data = from_raw(literal.elem, std::as_bytes(std::span(*raw)));
     } else {

@@ -14,7 +14,8 @@ namespace {
 
 std::filesystem::path models_folder() {
   const char* given = std::getenv("MJ_SHARED");
-  return (given ? std::filesystem::path(given) : std::filesystem::path(MJ_SOURCE_DIR).parent_path() / "shared") / "data" / "models";
+  return (given ? std::filesystem::path(given) : std::filesystem::path(MJ_SOURCE_DIR).parent_path() / "shared") /
+         "data" / "models";
 }
 
 struct Expected {
@@ -28,7 +29,8 @@ class SharedModel : public testing::TestWithParam<Expected> {};
 
 TEST_P(SharedModel, LoadsWithoutTransposes) {
   const auto path = models_folder() / GetParam().file;
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path << "; set MJ_SHARED to the folder that holds data/models";
+  if (!std::filesystem::exists(path))
+    GTEST_SKIP() << "no " << path << "; set MJ_SHARED to the folder that holds data/models";
   const Graph graph = read_model(path);
   EXPECT_EQ(graph.type(graph.inputs.at(0)).shape, GetParam().input);
   EXPECT_EQ(class_count(graph), GetParam().classes);
@@ -45,7 +47,8 @@ INSTANTIATE_TEST_SUITE_P(All, SharedModel,
                                          Expected{"stateful-cnn_squeezenet_cifar10.onnx", {32, 32, 3}, 10, 73546}),
                          [](const auto& info) {
                            std::string name = info.param.file;
-                           std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+                           std::replace_if(
+                               name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
                            return name;
                          });
 
