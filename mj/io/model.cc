@@ -1,10 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <fstream>
+
 #include "mj/base/error.h"
 #include "mj/io/onnx.h"
+#include "mj/io/tflite.h"
 
 namespace mj {
+namespace {
 
-ImportResult import_model(const std::filesystem::path& path) { return import_onnx(path); }
+/// Whether the file starts as a TFLite model does. A file that cannot be read does not; whoever reads it says why.
+bool starts_as_tflite(const std::filesystem::path& path) {
+  std::array<char, 8> start{};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(start.data(), start.size()) && is_tflite(std::as_bytes(std::span(start)));
+}
+
+}  // namespace
+
+ImportResult import_model(const std::filesystem::path& path) {
+  return starts_as_tflite(path) ? import_tflite(path) : import_onnx(path);
+}
 
 Graph read_model(const std::filesystem::path& path) {
   auto result = import_model(path);
