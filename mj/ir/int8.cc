@@ -47,8 +47,9 @@ FixedPoint checked_factor(double factor) {
 Affine int8_affine(const Type& type, const char* what) {
   if (type.dtype != DType::kI8 || !type.quant || type.quant->per_channel() || type.quant->scale.size() != 1 ||
       type.quant->zero_point.size() != 1) {
-    fail("{} is {}{}; expected i8 with one scale and zero point", what, type_text(type),
-         type.quant ? (type.quant->per_channel() ? " with one scale per channel" : "") : " without a scale");
+    const char* detail = type.dtype == DType::kF32 ? "" : !type.quant ? " without a scale" : "";
+    if (type.quant && type.quant->per_channel()) detail = " with one scale per channel";
+    fail("{} is {}{}; expected i8 with one scale and zero point", what, type_text(type), detail);
   }
   return {type.quant->scale[0], type.quant->zero_point[0]};
 }
