@@ -38,6 +38,7 @@ TrainOptions distil_options(const Spec& spec, Device device) {
   options.weight_decay = spec.weight_decay;
   options.ema_decay = spec.ema;
   options.augment = {.crop_pad = spec.crop, .flip = spec.flip};
+  options.views = spec.views;
   options.seed = spec.seed;
   options.device = device;
   return options;
@@ -134,7 +135,15 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   result.teacher_validation_accuracy =
       accuracy(logits(simple_teacher, split.validation, options.device), split.validation.labels, data.classes());
   meter.add_macs(total_macs(simple_teacher) * split.validation.size());
-  const Distillation distillation{&simple_teacher, spec.temperature, spec.alpha};
+  // One answer per view serves every probe and the final training.
+  Lessons lessons;
+  if (spec.views > 0) {
+    TrainOptions asked = distil_options(spec, options.device);
+    asked.checkpoint = work / "teacher.checkpoint";
+    lessons = teach(simple_teacher, split.train, asked, progress);
+    meter.add_macs(total_macs(simple_teacher) * split.train.size() * spec.views);
+  }
+  const Distillation distillation{&simple_teacher, spec.temperature, spec.alpha, spec.views > 0 ? &lessons : nullptr};
   const Probe probe = [&](const Architecture& architecture) {
     TrainOptions short_run = distil_options(spec, options.device);
     short_run.epochs = std::max(1, static_cast<int>(std::lround(spec.epochs * spec.probe)));

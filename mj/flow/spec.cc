@@ -91,6 +91,7 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
   spec.alpha = limited(distil, "alpha", spec.alpha, 0, 1);
   spec.crop = whole(distil, "crop", spec.crop, 0, 64);
   spec.flip = distil.boolean("flip", spec.flip);
+  spec.views = whole(distil, "views", spec.views, 0, 1000);
   spec.ema = limited(distil, "ema", spec.ema, 0, 0.99999);
   distil.finish();
 

@@ -32,6 +32,7 @@ struct Spec {
   double alpha = 0.9;
   int crop = 2;                          ///< augmentation: pixels of random shift
   bool flip = true;
+  int views = 0;                         ///< different views of an image the teacher is asked about; 0: a new one each epoch
   double ema = 0;
 
   double probe = 0.08;                   ///< share of the epochs each probe of stage 2 trains for

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/learn/augment.h"
 
+#include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/learn/streams.h"
 
@@ -26,6 +27,20 @@ View draw_view(const Augmentation& augmentation, const Shape& image, std::uint64
     range(image[1], view.cut_left, view.cut_right);
   }
   return view;
+}
+
+std::vector<View> draw_views(const Augmentation& augmentation, const Shape& image, std::uint64_t seed, std::int64_t epoch,
+                             std::span<const std::int64_t> samples) {
+  if (!augmentation.any()) return {};
+  if (image.size() != 3) {
+    fail("augmentation needs images of height x width x channels; samples are {}", shape_text(image));
+  }
+  std::vector<View> views;
+  views.reserve(samples.size());
+  for (std::int64_t sample : samples) {
+    views.push_back(draw_view(augmentation, image, seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(sample)));
+  }
+  return views;
 }
 
 }  // namespace mj

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "mj/ir/type.h"
 #include "mj/learn/learn.h"
@@ -24,6 +25,11 @@ struct View {
 /// over the image and the square is clipped at its borders (DeVries and Taylor, arXiv 1708.04552).
 View draw_view(const Augmentation& augmentation, const Shape& image, std::uint64_t seed, std::uint64_t epoch,
                std::uint64_t sample);
+
+/// The views of these samples in `epoch`; none when nothing is augmented. Throws `Error` when there is augmentation and the
+/// samples are no images.
+std::vector<View> draw_views(const Augmentation& augmentation, const Shape& image, std::uint64_t seed, std::int64_t epoch,
+                             std::span<const std::int64_t> samples);
 
 /// Writes the view of `source` {H,W,C} to `out`, every element turned into float by `convert(element, channel)`.
 /// Zeros are converted too: a border is black before preprocessing, whatever the preprocessing is.

@@ -27,6 +27,13 @@ void expect(bool holds, const char* name, double found, const char* expected) {
 
 }  // namespace
 
+std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const TrainOptions& options) {
+  std::uint64_t hash = mix(content_hash({}), fmt::format("lessons {} {} {} {} {}\n", options.augment.crop_pad,
+                                                         options.augment.flip, options.augment.cutout, options.views,
+                                                         options.seed));
+  return mix(mix(hash, print_text(teacher)), train);
+}
+
 void check_options(const TrainOptions& options, const std::optional<Distillation>& distillation) {
   const auto within = [](double value, double low, double high) { return value >= low && value <= high; };
   const double infinity = std::numeric_limits<double>::max();
@@ -43,24 +50,27 @@ void check_options(const TrainOptions& options, const std::optional<Distillation
   expect(options.ema_decay >= 0 && options.ema_decay < 1, "ema_decay", options.ema_decay, "at least 0 and below 1");
   expect(within(options.augment.crop_pad, 0, 4096), "crop_pad", options.augment.crop_pad, "0 to 4096");
   expect(within(options.augment.cutout, 0, 4096), "cutout", options.augment.cutout, "0 to 4096");
+  expect(within(options.views, 0, 1000), "views", options.views, "0 to 1000");
   if (!distillation) return;
   MJ_CHECK(distillation->teacher != nullptr);
   expect(distillation->temperature > 0 && distillation->temperature <= infinity, "temperature",
          distillation->temperature, "a positive number");
   expect(within(distillation->alpha, 0, 1), "alpha", distillation->alpha, "0 to 1");
+  if (distillation->lessons) MJ_CHECK(options.views > 0 && distillation->lessons->views == options.views);
 }
 
 std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& validation, const TrainOptions& options,
                        const std::optional<Distillation>& distillation) {
   // %a is exact and the same everywhere.
   std::uint64_t hash = content_hash({});
-  hash = mix(hash, fmt::format("{} {} {:a} {:a} {:a} {:a} {:a} {:a} {} {} {} {}\n", options.epochs, options.batch,
+  hash = mix(hash, fmt::format("{} {} {:a} {:a} {:a} {:a} {:a} {:a} {} {} {} {} {}\n", options.epochs, options.batch,
                                options.learning_rate, options.warmup_epochs, options.momentum, options.weight_decay,
                                options.label_smoothing, options.ema_decay, options.augment.crop_pad,
-                               options.augment.flip, options.augment.cutout, options.seed));
+                               options.augment.flip, options.augment.cutout, options.views, options.seed));
   hash = mix(hash, print_text(graph));
   if (distillation) {
-    hash = mix(hash, fmt::format("distil {:a} {:a}\n", distillation->temperature, distillation->alpha));
+    hash = mix(hash, fmt::format("distil {:a} {:a} {}\n", distillation->temperature, distillation->alpha,
+                                 distillation->lessons != nullptr));
     hash = mix(hash, print_text(*distillation->teacher));
   }
   return mix(mix(hash, train), validation);

@@ -16,4 +16,7 @@ void check_options(const TrainOptions& options, const std::optional<Distillation
 std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& validation, const TrainOptions& options,
                        const std::optional<Distillation>& distillation);
 
+/// The same for what `teach` makes.
+std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const TrainOptions& options);
+
 }  // namespace mj

@@ -38,6 +38,9 @@ struct TrainOptions {
   double label_smoothing = 0;
   double ema_decay = 0;  ///< 0: off; else an exponential moving average of the weights is what is kept
   Augmentation augment;
+  /// 0: every epoch draws new views of the images; else epoch e shows the views of epoch e mod `views`, so that what a
+  /// teacher says of them need be computed only once (`teach`).
+  int views = 0;
   std::uint64_t seed = 1;
   Device device = Device::kAuto;
   /// Kept up to date atomically, at least once an epoch; training continues from it when it exists and was made with
@@ -46,11 +49,22 @@ struct TrainOptions {
   double checkpoint_seconds = 30;  ///< how often it is written within an epoch; 0: after every step
 };
 
+/// What a teacher says of fixed views of every training sample.
+struct Lessons {
+  int views = 0;
+  std::vector<float> logits;  ///< row-major {view, sample, class}
+};
+
+/// Runs the teacher over the first `options.views` views of the training samples, in a fixed order. Uses seed, augmentation,
+/// views, device and checkpoint of `options`: the checkpoint is kept up to date after every view, and taken up again.
+Lessons teach(const Graph& teacher, const Samples& train, const TrainOptions& options, Progress& progress);
+
 /// The teacher's part of the loss: (1-alpha)*CE + alpha*T^2*KL(teacher_T || student_T), batch mean.
 struct Distillation {
   const Graph* teacher = nullptr;
   double temperature = 4;
   double alpha = 0.9;
+  const Lessons* lessons = nullptr;  ///< what it says of the views `TrainOptions::views` repeats; null: it is asked anew
 };
 
 struct TrainResult {

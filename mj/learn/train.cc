@@ -62,7 +62,7 @@ class Training {
         steps_per_epoch_((train.size() + options.batch - 1) / options.batch),
         schedule_{options.learning_rate, steps_per_epoch_ * options.epochs,
                   std::llround(options.warmup_epochs * static_cast<double>(steps_per_epoch_))} {
-    if (distillation) teacher_.emplace(*distillation->teacher, graph, train, device);
+    if (distillation && !distillation->lessons) teacher_.emplace(*distillation->teacher, graph, train, device);
     if (options.ema_decay > 0) average_.emplace(network_.weights().all(), options.ema_decay);
     state_.threads = threads();
     state_.cuda = device.is_cuda();
@@ -97,7 +97,7 @@ class Training {
 
  private:
   struct Batch {
-    at::Tensor inputs, teacher_inputs, labels;
+    at::Tensor inputs, teacher_inputs, teacher_scores, labels;
   };
 
   const Graph& graph_;
@@ -135,16 +135,23 @@ class Training {
     const auto indices = std::span(order_).subspan(
         static_cast<std::size_t>(begin),
         static_cast<std::size_t>(std::min<std::int64_t>(options_.batch, train_.size() - begin)));
-    std::vector<View> views;
-    if (options_.augment.any()) {
-      for (std::int64_t index : indices) {
-        views.push_back(draw_view(options_.augment, train_.shape, options_.seed, static_cast<std::uint64_t>(epoch),
-                                  static_cast<std::uint64_t>(index)));
-      }
-    }
-    Batch batch{batches_.inputs(indices, views), {}, batches_.labels(indices)};
+    const std::int64_t shown = options_.views > 0 ? epoch % options_.views : epoch;
+    const std::vector<View> views = draw_views(options_.augment, train_.shape, options_.seed, shown, indices);
+    Batch batch{batches_.inputs(indices, views), {}, {}, batches_.labels(indices)};
     if (teacher_) batch.teacher_inputs = teacher_->same_input ? batch.inputs : teacher_->batches.inputs(indices, views);
+    if (distillation_ && distillation_->lessons) batch.teacher_scores = lesson(shown, indices);
     return batch;
+  }
+
+  /// What the teacher said of these samples in this view, {n, classes}.
+  at::Tensor lesson(std::int64_t view, std::span<const std::int64_t> indices) const {
+    const std::int64_t classes = class_count(graph_);
+    at::Tensor scores = at::empty({static_cast<std::int64_t>(indices.size()), classes}, at::kFloat);
+    float* to = scores.data_ptr<float>();
+    for (std::int64_t index : indices) {
+      to = std::copy_n(distillation_->lessons->logits.data() + (view * train_.size() + index) * classes, classes, to);
+    }
+    return scores.to(device_);
   }
 
   at::Tensor step(const Batch& batch) {
@@ -153,8 +160,8 @@ class Training {
     at::Tensor loss;
     if (alpha < 1) loss = cross_entropy(scores, batch.labels, options_.label_smoothing) * (1 - alpha);
     if (alpha > 0) {
-      at::Tensor teacher_scores;
-      {
+      at::Tensor teacher_scores = batch.teacher_scores;
+      if (!teacher_scores.defined()) {
         const at::NoGradGuard no_gradient;
         teacher_scores = teacher_->network.logits(batch.teacher_inputs, /*training=*/false);
       }
@@ -239,7 +246,7 @@ class Training {
     result.images = train_.size() * options_.epochs;
     // A backward pass computes two products of the forward pass's size: for the inputs and for the weights.
     std::int64_t macs_per_image = 3 * total_macs(graph_);
-    if (distillation_ && distillation_->alpha > 0) macs_per_image += total_macs(*distillation_->teacher);
+    if (teacher_ && distillation_->alpha > 0) macs_per_image += total_macs(*distillation_->teacher);
     result.macs = result.images * macs_per_image;
     result.seconds = state_.seconds + now() - started_;
     progress_.end(fmt::format("{} epochs, loss {:.4f}, validation accuracy {:.2f} %", options_.epochs,
@@ -256,9 +263,6 @@ TrainResult train(const Graph& graph, const Samples& train, const Samples& valid
   check_samples(graph, train, "training");
   check_samples(graph, validation, "validation");
   if (train.size() == 0) fail("there are no training samples");
-  if (options.augment.any() && train.shape.size() != 3) {
-    fail("augmentation needs images of height x width x channels; samples are {}", shape_text(train.shape));
-  }
   if (distillation) {
     with_context("teacher", [&] { check_samples(*distillation->teacher, train, "training"); });
     if (class_count(*distillation->teacher) != class_count(graph)) {
