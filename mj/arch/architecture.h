@@ -15,7 +15,7 @@ struct Architecture {
   std::string family;   ///< "resnet"
   int depth = 20;       ///< layers with weights (resnet: 6n + 2)
   int width = 16;       ///< channels of the first stage
-  int stem_stride = 1;  ///< the first convolution's stride: 2 halves the resolution of everything behind it
+  int stem_stride = 1;  ///< the first convolution's stride, 1, 2 or 4: the resolution of everything behind it is divided by it
 
   bool operator==(const Architecture&) const = default;
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "mj/arch/family.h"
 #include "mj/arch/layers.h"
@@ -13,8 +14,10 @@ namespace {
 constexpr int kStages = 3;
 constexpr int kMaxDepth = 1202;  // the deepest that was published
 constexpr int kMaxWidth = 1024;
-// Multiples of four, finer where networks are small: what integer kernels and vector units like.
-constexpr int kWidths[] = {4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024};
+// Even, and finer where networks are small: there a step of four is a jump in energy.
+constexpr int kWidths[] = {4,  6,  8,  10, 12, 14,  16,  20,  24,  28,  32,  40,
+                           48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024};
+constexpr int kStemStrides[] = {1, 2, 4};
 
 void check(const Architecture& architecture) {
   const int depth = architecture.depth;
@@ -24,8 +27,8 @@ void check(const Architecture& architecture) {
   if (architecture.width < 1 || architecture.width > kMaxWidth) {
     fail("width {} is out of range; expected 1 to {}", architecture.width, kMaxWidth);
   }
-  if (architecture.stem_stride != 1 && architecture.stem_stride != 2) {
-    fail("stem stride {} is out of range; expected 1 or 2", architecture.stem_stride);
+  if (std::ranges::find(kStemStrides, architecture.stem_stride) == std::end(kStemStrides)) {
+    fail("stem stride {} is out of range; expected 1, 2 or 4", architecture.stem_stride);
   }
 }
 
@@ -48,11 +51,14 @@ ValueId residual_block(Graph& graph, LayerBuilder& layers, const std::string& na
   return layers.relu(name + ".relu2", y);
 }
 
+/// A stride of four needs a larger kernel, or it would skip pixels.
+int stem_kernel(const Architecture& architecture) { return architecture.stem_stride > 2 ? 7 : 3; }
+
 Graph build_resnet(const Architecture& architecture, const Shape& input, std::int64_t classes, std::uint64_t seed) {
   Graph graph;
   LayerBuilder layers(graph, seed);
   ValueId x = graph.add_input("input", {DType::kF32, input, {}});
-  x = layers.conv("stem.conv", x, architecture.width, 3, architecture.stem_stride);
+  x = layers.conv("stem.conv", x, architecture.width, stem_kernel(architecture), architecture.stem_stride);
   x = layers.batch_norm("stem.norm", x);
   x = layers.relu("stem.relu", x);
   for (int stage = 0; stage < kStages; ++stage) {
@@ -77,18 +83,29 @@ std::vector<Architecture> smaller(const Architecture& teacher) {
   std::vector<Architecture> members;
   for (int depth = teacher.depth; depth >= 8; depth -= 6) {
     for (int width : widths) {
-      for (int stride = teacher.stem_stride; stride <= 2; ++stride) {
-        members.push_back({teacher.family, depth, width, stride});
+      for (int stride : kStemStrides) {
+        if (stride >= teacher.stem_stride) members.push_back({teacher.family, depth, width, stride});
       }
     }
   }
   return members;
 }
 
-/// Every stage does the same work: half the side, twice the channels.
+/// Multiply-accumulates for a 32x32x3 image and 10 classes: the order of a family hardly depends on the data.
 double work(const Architecture& architecture) {
-  const double width = architecture.width, stride = architecture.stem_stride;
-  return (architecture.depth - 1) * width * width / (stride * stride);
+  const double kernel = stem_kernel(architecture);
+  double side = std::ceil(32.0 / architecture.stem_stride);
+  double channels = architecture.width;
+  double macs = kernel * kernel * 3 * channels * side * side;
+  double before = channels;
+  for (int stage = 0; stage < kStages; ++stage, channels *= 2) {
+    if (stage > 0) side = std::ceil(side / 2);
+    const double convolutions = 2 * blocks_per_stage(architecture.depth) - 1;
+    const double projection = stage > 0 ? before * channels : 0;
+    macs += (9 * before * channels + 9 * convolutions * channels * channels + projection) * side * side;
+    before = channels;
+  }
+  return macs + 10 * before;
 }
 
 }  // namespace
