@@ -9,10 +9,8 @@ static int16_t* zeros(int16_t* to, size_t n) {
 }
 
 static int16_t* widened(int16_t* to, const int8_t* from, size_t n, int16_t zero) {
-  for (; n != 0; --n) {
-    *to++ = (int16_t)(*from++ - zero);
-  }
-  return to;
+  mj_widen(to, from, zero, n);
+  return to + n;
 }
 
 /* One row of taps, of which those first..last-1 lie inside x; `x` is its row, `left` the column of its first tap. */
@@ -61,6 +59,17 @@ static void gather(const mj_conv* conv, const int8_t* x, int16_t top, int16_t le
   }
 }
 
+/* Channels c..end-1 of one output pixel. */
+static MJ_NOINLINE const int8_t* channels(const mj_weights* weights, int16_t c, int16_t end, const int8_t* weight,
+                                          const int16_t* patch, size_t taps, const mj_output* out, int8_t* y) {
+  for (; c < end; ++c) {
+    const int32_t sum = mj_dot_s16(weights->bias[c], patch, weight, taps);
+    *y++ = mj_requantize(sum, weights->multiplier[c], weights->shift[c], out);
+    weight += taps;
+  }
+  return weight;
+}
+
 void mj_conv2d(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weights* weights, int8_t* y,
                int16_t* patch) {
   const int16_t group_in = (int16_t)(conv->in_c / conv->groups);
@@ -79,15 +88,12 @@ void mj_conv2d(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weig
       int16_t end = (int16_t)((first_group + 1) * group_out);
       int16_t ch = tile.ch0;
       while (ch < tile.ch1) {
+        const int16_t last = end < tile.ch1 ? end : tile.ch1;
         gather(conv, group_x, top, left, group_in, patch);
-        for (; ch < end && ch < tile.ch1; ++ch) {
-          const int16_t c = (int16_t)(ch - tile.ch0);
-          const int32_t sum = mj_dot_s16(weights->bias[c], patch, weight, taps);
-          y[ch] = mj_saturate(mj_scale(sum, weights->multiplier[c], weights->shift[c]), conv->out.zero, conv->out.low,
-                              conv->out.high);
-          weight += taps;
-        }
+        weight = channels(weights, (int16_t)(ch - tile.ch0), (int16_t)(last - tile.ch0), weight, patch, taps,
+                          &conv->out, y + ch);
         group_x += group_in;
+        ch = last;
         end = (int16_t)(end + group_out);
       }
       left = (int16_t)(left + conv->stride_w);

@@ -40,8 +40,7 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
           from += row_step;
           taps += conv->kernel_w;
         }
-        y[ch] = mj_saturate(mj_scale(sum, weights->multiplier[c], weights->shift[c]), conv->out.zero, conv->out.low,
-                            conv->out.high);
+        y[ch] = mj_requantize(sum, weights->multiplier[c], weights->shift[c], &conv->out);
         weight += window;
         if (--left_of_input == 0) {
           left_of_input = per_input;

@@ -14,8 +14,7 @@ void mj_fully_connected(const mj_linear* linear, mj_tile tile, const int8_t* x, 
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
       const int16_t c = (int16_t)(ch - tile.ch0);
       const int32_t sum = mj_dot_s8(weights->bias[c], x, weight, features);
-      y[ch] = mj_saturate(mj_scale(sum, weights->multiplier[c], weights->shift[c]), linear->out.zero, linear->out.low,
-                          linear->out.high);
+      y[ch] = mj_requantize(sum, weights->multiplier[c], weights->shift[c], &linear->out);
       weight += features;
     }
     x += features;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mj_arithmetic.h"
+
 typedef struct {
   int16_t row0, row1;
   int16_t ch0, ch1;
@@ -25,12 +27,6 @@ typedef struct {
   const int32_t* multiplier;
   const int8_t* shift;
 } mj_weights;
-
-/* From accumulators to int8. */
-typedef struct {
-  int16_t zero;      /* zero point of the output */
-  int16_t low, high; /* limits of the fused activation, within -128..127 */
-} mj_output;
 
 typedef struct {
   int16_t in_h, in_w, in_c;

@@ -24,7 +24,7 @@ void mj_mean_over(const mj_mean* mean, mj_tile tile, const int8_t* x, int8_t* y)
     size_t i;
     for (i = 0; i < mean->size[1]; ++i) {
       const int32_t sum = sum_over(mean, from) - mean->in_sum_zero;
-      *y++ = mj_saturate(mj_scale(sum, mean->multiplier, mean->shift), mean->out.zero, mean->out.low, mean->out.high);
+      *y++ = mj_requantize(sum, mean->multiplier, mean->shift, &mean->out);
       from += mean->step[1];
     }
   }

@@ -7,8 +7,7 @@ static void multiply_line(const void* kernel, const int8_t* a, const int8_t* b, 
   size_t n;
   for (n = product->loops.size[3]; n != 0; --n) {
     const int32_t value = ((int32_t)*a - product->a_zero) * ((int32_t)*b - product->b_zero);
-    *y++ = mj_saturate(mj_scale(value, product->multiplier, product->shift), product->out.zero, product->out.low,
-                       product->out.high);
+    *y++ = mj_requantize(value, product->multiplier, product->shift, &product->out);
     a += product->loops.a_step[3];
     b += product->loops.b_step[3];
   }

@@ -4,8 +4,9 @@
  *
  * A port is one header with
  *   mj_dot_s16, mj_dot_s8, mj_dot_strided   the inner loops of every kernel that multiplies and accumulates
+ *   mj_widen                                int8 to int16, less the zero point
  *   mj_high_multiply                        a * b / 2^31, rounded
- * and it may place the runtime's code and data as the target needs. Constants reach a kernel as pointers to near memory
+ * and it may define faster forms of what else is slow there (MJ_PORT_SCALE, MJ_PORT_SATURATE16). Constants reach a kernel as pointers to near memory
  * (mj_weights); a target that keeps them out of the reach of pointers copies them there first.
  * Define MJ_PORT_HEADER to use a port of your own.
  */
@@ -21,6 +22,10 @@
 #include "mj_port_msp430.h"
 #else
 #include "mj_port_generic.h"
+#endif
+
+#ifndef MJ_NOINLINE
+#define MJ_NOINLINE
 #endif
 
 /* The only two functions of the C library that are used; declared here because bare targets come without <string.h>. */

@@ -33,6 +33,14 @@ static inline int32_t mj_dot_strided(int32_t acc, const int8_t* x, size_t step, 
   return acc;
 }
 
+/* to[i] = from[i] - zero. */
+static inline void mj_widen(int16_t* to, const int8_t* from, int16_t zero, size_t n) {
+  size_t i;
+  for (i = 0; i < n; ++i) {
+    to[i] = (int16_t)(from[i] - zero);
+  }
+}
+
 /* a * b / 2^31 rounded to nearest, ties upwards; not for a == b == -2^31. */
 static inline int32_t mj_high_multiply(int32_t a, int32_t b) {
   return (int32_t)(((int64_t)a * (int64_t)b + ((int64_t)1 << 30)) >> 31);

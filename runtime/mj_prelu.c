@@ -12,7 +12,7 @@ static void prelu_line(const void* kernel, const int8_t* a, const int8_t* b, int
     } else {
       value = mj_scale(value * ((int32_t)*b - slope->b_zero), slope->negative_multiplier, slope->negative_shift);
     }
-    *y++ = mj_saturate(value, slope->out.zero, slope->out.low, slope->out.high);
+    *y++ = mj_saturate(value, &slope->out);
     a += slope->loops.a_step[3];
     b += slope->loops.b_step[3];
   }

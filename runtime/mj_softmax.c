@@ -23,6 +23,7 @@ static int32_t exp_at(const mj_softmax* softmax, int16_t distance) {
 }
 
 void mj_softmax_rows(const mj_softmax* softmax, mj_tile tile, const int8_t* x, int8_t* y) {
+  static const mj_output probability = {-128, -128, 127};
   int16_t row;
   x += (size_t)tile.row0 * (size_t)softmax->depth;
   y += (size_t)tile.row0 * (size_t)softmax->depth;
@@ -48,7 +49,7 @@ void mj_softmax_rows(const mj_softmax* softmax, mj_tile tile, const int8_t* x, i
     reciprocal = one_over_one_plus((int32_t)((uint32_t)sum - 0x80000000u));
     for (i = 0; i < softmax->depth; ++i) {
       const int32_t part = mj_high_multiply(reciprocal, exp_at(softmax, (int16_t)(largest - x[i])));
-      y[i] = mj_saturate(mj_round_shift(part, exponent), -128, -128, 127);
+      y[i] = mj_saturate(mj_round_shift(part, exponent), &probability);
     }
     x += softmax->depth;
     y += softmax->depth;

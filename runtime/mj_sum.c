@@ -5,11 +5,15 @@
 #define LEFT_SHIFT 20 /* of both inputs, before they are brought to one scale */
 
 static int32_t scaled(int8_t x, int16_t zero, int32_t multiplier, int8_t shift) {
+  /* The input with the larger scale is multiplied by one half, exactly. */
+  if (multiplier == ((int32_t)1 << 30) && shift == 0) {
+    return (int32_t)((uint32_t)((int32_t)x - zero) << (LEFT_SHIFT - 1));
+  }
   return mj_scale((int32_t)((uint32_t)((int32_t)x - zero) << LEFT_SHIFT), multiplier, shift);
 }
 
 static int8_t finished(const mj_sum* sum, int32_t value) {
-  return mj_saturate(mj_scale(value, sum->out_multiplier, sum->out_shift), sum->out.zero, sum->out.low, sum->out.high);
+  return mj_requantize(value, sum->out_multiplier, sum->out_shift, &sum->out);
 }
 
 static void add_line(const void* kernel, const int8_t* a, const int8_t* b, int8_t* y) {
