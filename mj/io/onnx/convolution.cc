@@ -20,7 +20,9 @@ std::vector<std::int64_t> window_list(const NodeView& node, const char* attribut
   auto list = node.integers(attribute).value_or(std::vector<std::int64_t>(size, otherwise));
   if (list.size() != size) fail("attribute '{}' has {} entries; expected {}", attribute, list.size(), size);
   for (std::int64_t entry : list) {
-    if (entry > kMaxElements || entry < -kMaxElements) fail("attribute '{}' holds {}", attribute, entry);
+    if (entry > kMaxElements || entry < -kMaxElements) {
+      fail("attribute '{}' holds {}; expected at most {}", attribute, entry, kMaxElements);
+    }
   }
   return list;
 }

@@ -257,7 +257,8 @@ void Importer::dispatch(const NodeView& node) {
     all_known &= std::holds_alternative<Literal>(input);
     any_unknown |= std::holds_alternative<Unknown>(input);
   }
-  if (all_known) {
+  // Without inputs nothing is known or unknown; only operators that are read here can say what they miss.
+  if (all_known && !(convert && node.input_count() == 0)) {
     fold_constants(*this, node);
   } else if (!convert) {
     unsupported("{}", remedy(node.op()));

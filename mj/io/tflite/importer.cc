@@ -181,6 +181,7 @@ void Importer::dispatch(const OperatorView& op) {
   } else if (any_activation && !of_shapes) {
     converter(*this, op);
   } else {
+    op.input(0);  // all that is folded has one
     fold_constants(*this, op);
   }
 }
