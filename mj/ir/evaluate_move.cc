@@ -29,7 +29,8 @@ class Copy {
         size_(static_cast<std::size_t>(byte_size(dtype))) {}
 
   void operator()(std::span<const std::byte> from, std::span<std::byte> to) const {
-    const auto [from_stride, to_stride] = walk_.row_strides();
+    const auto strides = walk_.row_strides();  // clang 14 captures no structured bindings
+    const auto from_stride = strides[0], to_stride = strides[1];
     const auto length = static_cast<std::size_t>(walk_.row_length());
     walk_([&](const Offsets<2>& offsets) {
       const std::byte* source = from.data() + static_cast<std::size_t>(from_offset_ + offsets[0]) * size_;

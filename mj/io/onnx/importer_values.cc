@@ -137,7 +137,9 @@ Importer::Plan Importer::plan(const Activation& x, const Groups& groups) const {
 }
 
 Activation Importer::arrange(const std::string& name, const Activation& x, const Groups& groups) {
-  auto [moves, id] = plan(x, groups);
+  auto planned = plan(x, groups);
+  auto& moves = planned.moves;
+  ValueId id = planned.from;
   if (moves.none()) return {id, std::move(moves.layout), x.elem, x.via, x.source};
   const std::string& label = x.via.empty() ? name : x.via;
   const auto append = [&](Op op, std::vector<std::int64_t> perm, Shape shape) {

@@ -39,7 +39,9 @@ void dequantize_linear(Importer& importer, const NodeView& node) {
   if (x.elem != Elem::kInt8 && x.elem != Elem::kUint8) {
     fail("input '{}' holds {}; expected int8 or uint8", node.input(0), elem_name(x.elem));
   }
-  const auto [quant, elem] = activation_parameters(importer, node, x);
+  const auto parameters = activation_parameters(importer, node, x);
+  const Quantization& quant = parameters.quant;
+  const Elem elem = parameters.elem;
   // A zero point says which type it was; without one the input does.
   const auto shifted = [&] {
     Quantization result = quant;

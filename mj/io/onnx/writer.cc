@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
@@ -21,6 +22,20 @@ namespace {
 constexpr int kIrVersion = 7;  // the one of opset 13 and 14
 constexpr int kOpset = 13;
 constexpr int kHardSwishOpset = 14;
+
+/// Whether the node is more than a conversion or another order of what it reads.
+bool computes(const Op& op) {
+  return !std::holds_alternative<Reshape>(op) && !std::holds_alternative<Transpose>(op) &&
+         !std::holds_alternative<Quantize>(op);
+}
+
+std::string made_unique(std::set<std::string>& taken, const std::string& name) {
+  if (taken.insert(name).second) return name;
+  for (int n = 2;; ++n) {
+    std::string candidate = fmt::format("{}_{}", name, n);
+    if (taken.insert(candidate).second) return candidate;
+  }
+}
 
 }  // namespace
 
@@ -69,8 +84,20 @@ mj_onnx::ModelProto Writer::run() {
     if (!names_.contains(static_cast<ValueId>(i))) reserve(static_cast<ValueId>(i));
   }
   for (ValueId id : graph_.inputs) add_input(id);
-  for (const Node& node : graph_.nodes) {
-    with_context(describe(node), [&] { std::visit(NodeWriter{*this, node}, node.op); });
+  // ONNX Runtime wants names of nodes to be unique; what computes keeps its own before what only moves, and that
+  // before what is inserted.
+  std::vector<std::string> names(graph_.nodes.size());
+  for (const bool computing : {true, false}) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      if (computes(node.op) == computing) {
+        names[i] = made_unique(node_names_, node.name.empty() ? op_name(node.op) : node.name);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Node& node = graph_.nodes[i];
+    with_context(describe(node), [&] { std::visit(NodeWriter{*this, node, names[i]}, node.op); });
   }
   for (ValueId id : graph_.outputs) add_output(id);
   prune();
@@ -97,14 +124,20 @@ void Writer::add_output(ValueId id) {
   std::vector<int> order(tensor.layout.dims.size());
   std::iota(order.begin(), order.end(), 0);
   if (order.size() == 3) order = {2, 0, 1};
-  Written output = in_order(tensor, order, name);
+  Written output = in_order(tensor, order);
+  if (const auto& quant = graph_.type(id).quant; quant && !output.quant) {
+    // An integer input is reordered as real numbers.
+    const std::string real = std::exchange(output.name, unique(name + "_quantized"));
+    add_quantize(real, *quant, output.name);
+    output.quant = quant;
+  }
   if (output.name != name) {
     // The name belongs to the file's output; what has it now is a step on the way there.
     rename(name, unique(name + "_stored"));
     const auto is_taken = [&](const auto& info) { return info.name() == output.name; };
     if (std::any_of(proto_->input().begin(), proto_->input().end(), is_taken) ||
         std::any_of(proto_->output().begin(), proto_->output().end(), is_taken)) {
-      add_node(name, "Identity", {output.name}, name);
+      add_node("Identity", {output.name}, name);
     } else {
       rename(output.name, name);
     }
@@ -162,8 +195,7 @@ const Written& Writer::written(ValueId id) const {
   return found->second;
 }
 
-Written Writer::arranged(const Written& tensor_given, const std::vector<std::vector<int>>& groups,
-                         const std::string& node) {
+Written Writer::arranged(const Written& tensor_given, const std::vector<std::vector<int>>& groups) {
   Written given = tensor_given;
   const auto needed = rearrange(given.layout, given.stored, groups);
   if (needed.none()) return given;
@@ -184,7 +216,7 @@ Written Writer::arranged(const Written& tensor_given, const std::vector<std::vec
       // 0 copies the batch.
       std::vector<std::int64_t> target{0};
       target.insert(target.end(), shape.begin(), shape.end());
-      add_node(node, "Reshape", {result.name, integers(known->second + "_shape", target)}, known->second);
+      add_node("Reshape", {result.name, integers(known->second + "_shape", target)}, known->second);
     }
     result.name = known->second;
     result.stored = shape;
@@ -200,7 +232,7 @@ Written Writer::arranged(const Written& tensor_given, const std::vector<std::vec
     }
     if (is_new) {
       known->second = unique(result.name + "_transposed");
-      set_attribute(add_node(node, "Transpose", {result.name}, known->second), "perm", perm);
+      set_attribute(add_node("Transpose", {result.name}, known->second), "perm", perm);
     }
     result.name = known->second;
     result.stored = shape;
@@ -209,10 +241,10 @@ Written Writer::arranged(const Written& tensor_given, const std::vector<std::vec
   return result;
 }
 
-Written Writer::in_order(const Written& tensor, const std::vector<int>& order, const std::string& node) {
+Written Writer::in_order(const Written& tensor, const std::vector<int>& order) {
   std::vector<std::vector<int>> groups;
   for (int d : order) groups.push_back(tensor.layout.axes[static_cast<std::size_t>(d)]);
-  return arranged(tensor, groups, node);
+  return arranged(tensor, groups);
 }
 
 std::vector<int> Writer::cheapest_order(const Written& tensor) const {
@@ -234,15 +266,20 @@ std::string Writer::real(const Written& tensor) {
   auto [known, is_new] = dequantized_.try_emplace(tensor.name, std::string());
   if (is_new) {
     known->second = unique(tensor.name + "_dequantized");
-    add_dequantize(tensor.name, tensor, known->second);
+    add_dequantize(tensor, known->second);
   }
   return known->second;
 }
 
-void Writer::add_dequantize(const std::string& node, const Written& x, const std::string& y) {
+mj_onnx::NodeProto& Writer::add_dequantize(const Written& x, const std::string& y) {
   if (!x.quant) fail("dequantises '{}', which is not quantised", x.name);
   const auto factors = quantization(x.name, *x.quant, Elem::kInt8);
-  add_node(node, "DequantizeLinear", {x.name, factors[0], factors[1]}, y);
+  return add_node("DequantizeLinear", {x.name, factors[0], factors[1]}, y);
+}
+
+void Writer::add_quantize(const std::string& x, const Quantization& quant, const std::string& y) {
+  const auto factors = quantization(y, quant, Elem::kInt8);
+  add_node("QuantizeLinear", {x, factors[0], factors[1]}, y);
 }
 
 Written Writer::real_tensor(const Written& tensor) {
@@ -272,7 +309,7 @@ std::string Writer::constant(const Literal& literal) {
   if (!literal.quant) return stored;
   const auto factors = quantization(stored, *literal.quant, literal.elem);
   const std::string name = unique(stored + "_dequantized");
-  auto& node = add_node(stored, "DequantizeLinear", {stored, factors[0], factors[1]}, name);
+  auto& node = add_node("DequantizeLinear", {stored, factors[0], factors[1]}, name);
   if (literal.quant->per_channel()) set_attribute(node, "axis", std::int64_t{literal.quant->axis});
   return name;
 }
@@ -304,23 +341,17 @@ std::string Writer::scalar(const std::string& name, float value) {
   return stored;
 }
 
-mj_onnx::NodeProto& Writer::add_node(const std::string& name, const char* op, const std::vector<std::string>& inputs,
+mj_onnx::NodeProto& Writer::add_node(const char* op, const std::vector<std::string>& inputs,
                                      const std::string& output) {
   auto& node = *proto_->add_node();
-  node.set_name(name);
+  node.set_name(made_unique(node_names_, output));
   node.set_op_type(op);
   for (const auto& input : inputs) node.add_input(input);
   node.add_output(output);
   return node;
 }
 
-std::string Writer::unique(const std::string& name) {
-  if (taken_.insert(name).second) return name;
-  for (int n = 2;; ++n) {
-    std::string candidate = fmt::format("{}_{}", name, n);
-    if (taken_.insert(candidate).second) return candidate;
-  }
-}
+std::string Writer::unique(const std::string& name) { return made_unique(taken_, name); }
 
 std::string Writer::result_name(const Node& node, const Range* clamp) {
   const std::string& name = names_.at(node.output);
@@ -334,26 +365,24 @@ void Writer::finish(const Node& node, const std::string& computed, const Range* 
   std::string real = computed;
   if (clamp && !clamp->none()) {
     const std::string clamped = type.quant ? unique(name + "_clamped") : name;
-    add_clamp(node.name, *clamp, real, clamped).set_doc_string(kFusedMark);
+    add_clamp(*clamp, real, clamped).set_doc_string(kFusedMark);
     real = clamped;
   }
   if (type.quant) {
     if (type.dtype != DType::kI8) fail("output is {}; ONNX has int8 only", dtype_name(type.dtype));
-    const auto factors = quantization(name, *type.quant, Elem::kInt8);
-    add_node(node.name, "QuantizeLinear", {real, factors[0], factors[1]}, name);
+    add_quantize(real, *type.quant, name);
   }
   written_[node.output] = {name, std::move(layout), std::move(stored), type.quant, {}, {}};
 }
 
-mj_onnx::NodeProto& Writer::add_clamp(const std::string& name, const Range& range, const std::string& x,
-                                      const std::string& y) {
-  if (range == Range{0, kInfinity}) return add_node(name, "Relu", {x}, y);
+mj_onnx::NodeProto& Writer::add_clamp(const Range& range, const std::string& x, const std::string& y) {
+  if (range == Range{0, kInfinity}) return add_node("Relu", {x}, y);
   std::vector<std::string> inputs{x};
   if (range.low != -kInfinity || range.high != kInfinity) {
     inputs.push_back(range.low == -kInfinity ? "" : scalar(y + "_min", range.low));
   }
   if (range.high != kInfinity) inputs.push_back(scalar(y + "_max", range.high));
-  return add_node(name, "Clip", inputs, y);
+  return add_node("Clip", inputs, y);
 }
 
 }  // namespace mj::onnx

@@ -47,8 +47,8 @@ class Writer {
 
   const Written& written(ValueId id) const;
   /// The same tensor stored otherwise; Transpose and Reshape are only written where they are needed.
-  Written arranged(const Written& tensor, const std::vector<std::vector<int>>& groups, const std::string& node);
-  Written in_order(const Written& tensor, const std::vector<int>& order, const std::string& node);
+  Written arranged(const Written& tensor, const std::vector<std::vector<int>>& groups);
+  Written in_order(const Written& tensor, const std::vector<int>& order);
   /// One stored dimension for each of the graph's; images as C,H,W where that is no more work.
   std::vector<int> cheapest_order(const Written& tensor) const;
   /// The name of a float tensor: the tensor itself, or what DequantizeLinear makes of it.
@@ -65,11 +65,10 @@ class Writer {
   /// Scale and zero point as initialisers, for {De,}QuantizeLinear of `name`.
   std::vector<std::string> quantization(const std::string& name, const Quantization& quant, Elem elem);
 
-  mj_onnx::NodeProto& add_node(const std::string& name, const char* op, const std::vector<std::string>& inputs,
-                               const std::string& output);
-  mj_onnx::NodeProto& add_clamp(const std::string& name, const Range& range, const std::string& x,
-                                const std::string& y);
-  void add_dequantize(const std::string& node, const Written& x, const std::string& y);
+  mj_onnx::NodeProto& add_node(const char* op, const std::vector<std::string>& inputs, const std::string& output);
+  mj_onnx::NodeProto& add_clamp(const Range& range, const std::string& x, const std::string& y);
+  void add_quantize(const std::string& x, const Quantization& quant, const std::string& y);
+  mj_onnx::NodeProto& add_dequantize(const Written& x, const std::string& y);
   /// Gives a tensor another name wherever it is written or read.
   void rename(const std::string& from, const std::string& to);
   std::string unique(const std::string& name);
@@ -84,7 +83,8 @@ class Writer {
   mj_onnx::GraphProto* proto_ = nullptr;
   std::map<ValueId, Written> written_;
   std::map<ValueId, std::string> names_;
-  std::set<std::string> taken_;
+  std::set<std::string> taken_;  ///< names of tensors
+  std::set<std::string> node_names_;
   std::map<std::string, std::string> dequantized_;
   std::map<std::tuple<std::string, std::vector<std::int64_t>, Shape>, std::string> arranged_;
 };
@@ -93,6 +93,7 @@ class Writer {
 struct NodeWriter {
   Writer& w;
   const Node& node;
+  const std::string& name;  ///< of the node in the file
 
   void operator()(const Conv2d& op) const;
   void operator()(const Linear& op) const;
@@ -119,6 +120,8 @@ struct NodeWriter {
   void operator()(const Quantize& op) const;
 
  private:
+  /// The operator itself, among all that stands for the node.
+  mj_onnx::NodeProto& own(const char* op, const std::vector<std::string>& inputs, const std::string& y) const;
   const Written& input(std::size_t i) const { return w.written(node.inputs[i]); }
   Written image(std::size_t i) const;
   const Shape& output_shape() const { return w.graph_.type(node.output).shape; }
@@ -126,7 +129,7 @@ struct NodeWriter {
   void unary(const char* op, const std::vector<std::pair<const char*, float>>& attributes) const;
   void binary(const char* op, const Range& clamp) const;
   template <class Pool>
-  void pool(const char* name, const Pool& op) const;
+  void pool(const char* op_type, const Pool& op) const;
 };
 
 void set_attribute(mj_onnx::NodeProto& node, const char* name, std::int64_t value);

@@ -28,7 +28,14 @@ const std::vector<int> kImageOrder{2, 0, 1};
 
 }  // namespace
 
-Written NodeWriter::image(std::size_t i) const { return w.real_tensor(w.in_order(input(i), kImageOrder, node.name)); }
+mj_onnx::NodeProto& NodeWriter::own(const char* op, const std::vector<std::string>& inputs,
+                                    const std::string& y) const {
+  auto& proto = w.add_node(op, inputs, y);
+  proto.set_name(name);
+  return proto;
+}
+
+Written NodeWriter::image(std::size_t i) const { return w.real_tensor(w.in_order(input(i), kImageOrder)); }
 
 void NodeWriter::finish_image(const std::string& computed, const Range& clamp) const {
   w.finish(node, computed, &clamp, stored_in_order(output_shape(), kImageOrder),
@@ -41,7 +48,7 @@ void NodeWriter::operator()(const Conv2d& op) const {
   std::vector<std::string> inputs{x.name, w.constant(weight)};
   if (node.inputs.size() > 2) inputs.push_back(w.constant(w.literal(node.inputs[2])));
   const std::string y = w.result_name(node, &op.clamp);
-  auto& conv = w.add_node(node.name, "Conv", inputs, y);
+  auto& conv = own("Conv", inputs, y);
   set_attribute(conv, "dilations", listed(op.dilation));
   set_attribute(conv, "group", op.groups);
   set_attribute(conv, "kernel_shape", std::vector<std::int64_t>{weight.dims[2], weight.dims[3]});
@@ -58,7 +65,7 @@ void NodeWriter::operator()(const Linear& op) const {
   groups.push_back(sorted(x.layout.axes[last]));
   // The features stay in the order they are stored in; the weight's columns follow.
   const Literal weight = along_stored_order(w.literal(node.inputs[1]), 1, x.layout, last);
-  const Written in = w.real_tensor(w.arranged(x, groups, node.name));
+  const Written in = w.real_tensor(w.arranged(x, groups));
   std::vector<int> order(last + 1);
   std::iota(order.begin(), order.end(), 0);
 
@@ -67,12 +74,12 @@ void NodeWriter::operator()(const Linear& op) const {
   if (last == 0) {
     std::vector<std::string> inputs{in.name, w.constant(weight)};
     if (bias) inputs.push_back(w.constant(w.literal(node.inputs[2])));
-    set_attribute(w.add_node(node.name, "Gemm", inputs, y), "transB", std::int64_t{1});
+    set_attribute(own("Gemm", inputs, y), "transB", std::int64_t{1});
   } else {
     const std::string matrix = w.constant(permuted(weight, std::array<std::int64_t, 2>{1, 0}));
     const std::string product = bias ? w.unique(y + "_product") : y;
-    w.add_node(node.name, "MatMul", {in.name, matrix}, product);
-    if (bias) w.add_node(node.name, "Add", {product, w.constant(w.literal(node.inputs[2]))}, y);
+    own("MatMul", {in.name, matrix}, product);
+    if (bias) w.add_node("Add", {product, w.constant(w.literal(node.inputs[2]))}, y);
   }
   w.finish(node, y, &op.clamp, stored_in_order(output_shape(), order), output_shape());
 }
@@ -82,28 +89,28 @@ void NodeWriter::operator()(const BatchNorm& op) const {
   const std::size_t last = x.layout.dims.size() - 1;
   std::vector<std::vector<int>> groups{sorted(x.layout.axes[last])};
   groups.insert(groups.end(), x.layout.axes.begin(), x.layout.axes.begin() + static_cast<std::ptrdiff_t>(last));
-  const Written in = w.arranged(x, groups, node.name);
+  const Written in = w.arranged(x, groups);
   std::vector<std::string> inputs{w.real(in)};
   for (std::size_t i = 1; i < 5; ++i) {
     inputs.push_back(w.constant(along_stored_order(w.literal(node.inputs[i]), 0, in.layout, last)));
   }
   const std::string y = w.result_name(node, nullptr);
-  set_attribute(w.add_node(node.name, "BatchNormalization", inputs, y), "epsilon", op.epsilon);
+  set_attribute(own("BatchNormalization", inputs, y), "epsilon", op.epsilon);
   w.finish(node, y, nullptr, in.layout, in.stored);
 }
 
 void NodeWriter::operator()(const Clamp& op) const {
   const Written& x = input(0);
   const std::string y = w.result_name(node, nullptr);
-  w.add_clamp(node.name, op.range, w.real(x), y);
+  w.add_clamp(op.range, w.real(x), y).set_name(name);
   w.finish(node, y, nullptr, x.layout, x.stored);
 }
 
 void NodeWriter::unary(const char* op, const std::vector<std::pair<const char*, float>>& attributes) const {
   const Written& x = input(0);
   const std::string y = w.result_name(node, nullptr);
-  auto& proto = w.add_node(node.name, op, {w.real(x)}, y);
-  for (const auto& [name, value] : attributes) set_attribute(proto, name, value);
+  auto& proto = own(op, {w.real(x)}, y);
+  for (const auto& [attribute, value] : attributes) set_attribute(proto, attribute, value);
   w.finish(node, y, nullptr, x.layout, x.stored);
 }
 
@@ -120,7 +127,7 @@ void NodeWriter::operator()(const PRelu&) const {
   const std::string real = w.real(x);
   const std::string slope = w.constant(broadcast_in_stored_order(w.literal(node.inputs[1]), x.layout, x.stored));
   const std::string y = w.result_name(node, nullptr);
-  w.add_node(node.name, "PRelu", {real, slope}, y);
+  own("PRelu", {real, slope}, y);
   w.finish(node, y, nullptr, x.layout, x.stored);
 }
 
@@ -142,7 +149,7 @@ void NodeWriter::operator()(const Softmax& op) const {
   if (found == stored_groups.end()) {
     std::vector<std::vector<int>> groups(x.layout.axes.begin(), x.layout.axes.end() - 1);
     groups.push_back(reduced);
-    in = w.arranged(x, groups, node.name);
+    in = w.arranged(x, groups);
     stored_groups = groups;
     found = stored_groups.end() - 1;
   }
@@ -150,19 +157,19 @@ void NodeWriter::operator()(const Softmax& op) const {
   if (op.beta != 1) {
     const std::string factor = w.scalar(real + "_beta", op.beta);
     const std::string scaled = w.unique(real + "_scaled");
-    w.add_node(node.name, "Mul", {real, factor}, scaled).set_doc_string(kFusedMark);
+    w.add_node("Mul", {real, factor}, scaled).set_doc_string(kFusedMark);
     real = scaled;
   }
   const std::string y = w.result_name(node, nullptr);
-  set_attribute(w.add_node(node.name, "Softmax", {real}, y), "axis", std::int64_t{found - stored_groups.begin() + 1});
+  set_attribute(own("Softmax", {real}, y), "axis", std::int64_t{found - stored_groups.begin() + 1});
   w.finish(node, y, nullptr, in.layout, in.stored);
 }
 
 template <class Pool>
-void NodeWriter::pool(const char* name, const Pool& op) const {
+void NodeWriter::pool(const char* op_type, const Pool& op) const {
   const Written x = image(0);
   const std::string y = w.result_name(node, &op.clamp);
-  auto& proto = w.add_node(node.name, name, {x.name}, y);
+  auto& proto = own(op_type, {x.name}, y);
   if constexpr (requires { op.count_include_pad; }) {
     set_attribute(proto, "count_include_pad", std::int64_t{op.count_include_pad});
   }
@@ -177,7 +184,7 @@ void NodeWriter::operator()(const AvgPool& op) const { pool("AveragePool", op); 
 
 void NodeWriter::operator()(const Mean& op) const {
   const auto order = w.cheapest_order(input(0));
-  const Written x = w.real_tensor(w.in_order(input(0), order, node.name));
+  const Written x = w.real_tensor(w.in_order(input(0), order));
   const auto is_reduced = [&](int d) { return std::find(op.axes.begin(), op.axes.end(), d) != op.axes.end(); };
   std::vector<std::int64_t> axes;
   std::vector<int> kept;  // stored order of the result
@@ -189,7 +196,7 @@ void NodeWriter::operator()(const Mean& op) const {
     kept.push_back(order[i] - static_cast<int>(dropped));
   }
   const std::string y = w.result_name(node, nullptr);
-  auto& proto = w.add_node(node.name, "ReduceMean", {x.name}, y);
+  auto& proto = own("ReduceMean", {x.name}, y);
   set_attribute(proto, "axes", axes);
   set_attribute(proto, "keepdims", std::int64_t{op.keep_dims});
   w.finish(node, y, nullptr, stored_in_order(output_shape(), kept), stored_shape(output_shape(), kept));
@@ -222,7 +229,7 @@ void NodeWriter::binary(const char* op, const Range& clamp) const {
     for (std::size_t i : {0, 1}) {
       if (whole || x[i].layout.dims != shape) continue;
       if (auto groups = conforming_groups(x[1 - i].layout, x[i].layout, x[i].stored)) {
-        x[1 - i] = w.arranged(x[1 - i], *groups, node.name);
+        x[1 - i] = w.arranged(x[1 - i], *groups);
         whole = i;
       }
     }
@@ -232,14 +239,14 @@ void NodeWriter::binary(const char* op, const Range& clamp) const {
     } else {
       std::vector<int> order(shape.size());
       std::iota(order.begin(), order.end(), 0);
-      for (auto& each : x) each = w.in_order(each, order, node.name);
+      for (auto& each : x) each = w.in_order(each, order);
       layout = stored_in_order(shape, order);
       stored = shape;
     }
     for (std::size_t i : {0, 1}) names[i] = w.real(x[i]);
   }
   const std::string y = w.result_name(node, &clamp);
-  w.add_node(node.name, op, {names[0], names[1]}, y);
+  own(op, {names[0], names[1]}, y);
   w.finish(node, y, &clamp, std::move(layout), std::move(stored));
 }
 
@@ -250,10 +257,10 @@ void NodeWriter::operator()(const Mul& op) const { binary("Mul", op.clamp); }
 void NodeWriter::operator()(const Concat& op) const {
   const auto order = w.cheapest_order(input(0));
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) names.push_back(w.real(w.in_order(input(i), order, node.name)));
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) names.push_back(w.real(w.in_order(input(i), order)));
   const std::string y = w.result_name(node, nullptr);
   const auto axis = std::find(order.begin(), order.end(), static_cast<int>(op.axis)) - order.begin();
-  set_attribute(w.add_node(node.name, "Concat", names, y), "axis", std::int64_t{axis + 1});
+  set_attribute(own("Concat", names, y), "axis", std::int64_t{axis + 1});
   w.finish(node, y, nullptr, stored_in_order(output_shape(), order), stored_shape(output_shape(), order));
 }
 
@@ -263,7 +270,7 @@ void NodeWriter::operator()(const Reshape& op) const {
   if (!layout) {
     std::vector<int> all;
     for (const auto& axes : x.layout.axes) all.insert(all.end(), axes.begin(), axes.end());
-    x = w.arranged(x, {all}, node.name);
+    x = w.arranged(x, {all});
     layout = stored_flat(op.shape, 0);
   }
   x.layout = *layout;
@@ -275,9 +282,9 @@ void NodeWriter::operator()(const Reshape& op) const {
   for (const auto& groups : candidates) {
     if (rearrange(x.layout, x.stored, groups).moves() > 0) continue;
     const Written before = x;
-    x = w.arranged(x, groups, node.name);
+    x = w.arranged(x, groups);
     if (x.name != before.name) {
-      x.source_name = before.name;
+      x.source_name = x.quant ? before.name : w.real(before);  // an integer input was dequantised on the way
       x.source_stored = before.stored;
     }
     break;
@@ -293,20 +300,20 @@ void NodeWriter::operator()(const Transpose& op) const {
 
 void NodeWriter::operator()(const Pad& op) const {
   const auto order = w.cheapest_order(input(0));
-  const Written x = w.real_tensor(w.in_order(input(0), order, node.name));
+  const Written x = w.real_tensor(w.in_order(input(0), order));
   std::vector<std::int64_t> pads{0};
   for (int d : order) pads.push_back(op.before[static_cast<std::size_t>(d)]);
   pads.push_back(0);
   for (int d : order) pads.push_back(op.after[static_cast<std::size_t>(d)]);
   const std::string y = w.result_name(node, nullptr);
   const std::string list = w.integers(y + "_pads", pads);
-  w.add_node(node.name, "Pad", {x.name, list, w.scalar(y + "_value", op.value)}, y);
+  own("Pad", {x.name, list, w.scalar(y + "_value", op.value)}, y);
   w.finish(node, y, nullptr, stored_in_order(output_shape(), order), stored_shape(output_shape(), order));
 }
 
 void NodeWriter::operator()(const Slice& op) const {
   const auto order = w.cheapest_order(input(0));
-  const Written x = w.real_tensor(w.in_order(input(0), order, node.name));
+  const Written x = w.real_tensor(w.in_order(input(0), order));
   std::vector<std::int64_t> begin, end, axes, stride;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto d = static_cast<std::size_t>(order[i]);
@@ -318,12 +325,12 @@ void NodeWriter::operator()(const Slice& op) const {
   }
   const std::string y = w.result_name(node, nullptr);
   if (axes.empty()) {
-    w.add_node(node.name, "Identity", {x.name}, y);
+    own("Identity", {x.name}, y);
   } else {
-    w.add_node(node.name, "Slice",
-               {x.name, w.integers(y + "_starts", begin), w.integers(y + "_ends", end), w.integers(y + "_axes", axes),
-                w.integers(y + "_steps", stride)},
-               y);
+    own("Slice",
+        {x.name, w.integers(y + "_starts", begin), w.integers(y + "_ends", end), w.integers(y + "_axes", axes),
+         w.integers(y + "_steps", stride)},
+        y);
   }
   w.finish(node, y, nullptr, stored_in_order(output_shape(), order), stored_shape(output_shape(), order));
 }
@@ -332,10 +339,11 @@ void NodeWriter::operator()(const Quantize&) const {
   const Written& x = input(0);
   if (w.graph_.type(node.output).quant) {
     w.finish(node, w.real(x), nullptr, x.layout, x.stored);
+    w.proto_->mutable_node()->rbegin()->set_name(name);
     return;
   }
   const std::string& y = w.names_.at(node.output);
-  w.add_dequantize(node.name, x, y);
+  w.add_dequantize(x, y).set_name(name);
   w.written_[node.output] = {y, x.layout, x.stored, std::nullopt, {}, {}};
 }
 
