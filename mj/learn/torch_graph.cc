@@ -58,11 +58,28 @@ struct Execute {
   }
   at::Tensor optional_c(std::size_t i) const { return i < node.inputs.size() ? c(i) : at::Tensor(); }
 
+  /// A 1x1 kernel with a stride reads some pixels only. oneDNN 2.6, which Debian's libtorch uses, writes beyond its
+  /// scratch memory there when the channels do not fill an AVX-512 vector and the threads share the batch unevenly.
+  static bool skips_pixels(const Conv2d& op, const at::Tensor& input, const at::Tensor& weight) {
+    constexpr std::int64_t kVector = 16;
+    return input.is_cpu() && weight.size(2) == 1 && weight.size(3) == 1 && (op.stride[0] > 1 || op.stride[1] > 1) &&
+           op.pad == decltype(op.pad){} && input.size(1) % kVector != 0;
+  }
+  template <class Stride>
+  static at::Tensor every(const Stride& stride, const at::Tensor& input) {
+    return input.slice(2, 0, input.size(2), stride[0])
+        .slice(3, 0, input.size(3), stride[1])
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  }
+
   at::Tensor operator()(const Conv2d& op) const {
     const bool even = symmetric(op.pad);
     const at::Tensor input = even ? x(0) : padded(x(0), op.pad, 0);
     const std::vector<std::int64_t> pad = even ? std::vector{op.pad[0], op.pad[1]} : std::vector<std::int64_t>{0, 0};
-    at::Tensor y = at::conv2d(input, c(1).permute({0, 3, 1, 2}), optional_c(2), op.stride, pad, op.dilation, op.groups);
+    const at::Tensor weight = c(1).permute({0, 3, 1, 2});
+    const bool skips = skips_pixels(op, input, weight);
+    at::Tensor y = at::conv2d(skips ? every(op.stride, input) : input, weight, optional_c(2), skips ? Pair{1, 1} : op.stride,
+                              pad, op.dilation, op.groups);
     // With one channel or one pixel both layouts are the same and libtorch may choose the other for the output.
     return limited(y.contiguous(at::MemoryFormat::ChannelsLast), op.clamp);
   }
