@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mj/base/text.h"
+#include "mj/ir/memory.h"
 #include "mj/report/report.h"
 
 namespace mj {
@@ -66,6 +67,8 @@ std::string report_json(const DesignResult& result) {
   json["result"] = json_of(result.result);
   json["result"]["float_accuracy"] = rounded(result.student_float_accuracy);
   json["result"]["validation_accuracy"] = rounded(result.student_validation_accuracy);
+  json["result"]["state_bytes"] = state_bytes(result.lowered);
+  json["result"]["stack_bytes"] = static_cast<Bytes>(result.platform.stack_bytes.value);
   json["result"]["arena_bytes"] = result.lowered.plan ? result.lowered.plan->arena_bytes : 0;
   json["host_check"] = {{"images", result.host_check.samples},
                         {"bytes", result.host_check.bytes},

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -100,6 +102,11 @@ TEST_F(Design, GivesTheSameBytesTwiceAndKeepsItsPromises) {
   EXPECT_LE(report["result"]["energy_j"].get<double>(), 3e-3);
   EXPECT_EQ(report["host_check"]["differing"], 0);
   EXPECT_EQ(report["host_check"]["bytes"], 150 * 3);
+  // The struct's size is asserted in the header, which was compiled: report and firmware agree on memory.
+  const auto& result = report["result"];
+  const std::string header = read_text(*folder_ / "one/firmware/bars.h");
+  EXPECT_NE(header.find(fmt::format("#define BARS_STATE_BYTES {}\n", result["state_bytes"].get<int>())), std::string::npos);
+  EXPECT_EQ(result["ram_bytes"].get<int>(), result["state_bytes"].get<int>() + result["stack_bytes"].get<int>());
   EXPECT_TRUE(one.contains("report.html"));
   EXPECT_TRUE(one.contains("firmware/bars.c"));
   EXPECT_EQ(read_text(*folder_ / "one/report.html").find("http"), std::string::npos) << "the page must not need a network";
@@ -140,6 +147,22 @@ TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
     ASSERT_TRUE(killed.contains(name)) << name;
     EXPECT_EQ(bytes, killed.at(name)) << name;
   }
+}
+
+TEST_F(Design, DistilDerivesTemperatureAndWeight) {
+  const Ran ran = millijoule({"distil", "--teacher", *folder_ / "teacher.onnx", "--student", "resnet-8-w4-s2", "--data",
+                              "npy:" + folder_->path().string(), "--epochs", "20", "--batch", "32", "--lr", "0.05", "--threads", "2",
+                              "-o", *folder_ / "distilled.onnx", "--json", "-"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const auto json = nlohmann::json::parse(ran.output);
+  EXPECT_EQ(json["arms"].size(), 4u);
+  EXPECT_LE(json["cost_macs"].get<double>(), 1.3 * json["training_macs"].get<double>());
+  EXPECT_GE(json["accuracy"].get<double>(), 0.9);
+
+  const Ran wrong = millijoule({"distil", "--teacher", *folder_ / "teacher.onnx", "--student", "resnet-8-w4-s2", "--data", "npy:x",
+                                "-o", "x", "--temperature", "hot"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_NE(wrong.errors.find("'hot' is neither 'auto' nor a number from 0.001 to 1000"), std::string::npos) << wrong.errors;
 }
 
 TEST_F(Design, ImpossibleBudgetNamesTheSmallestStudent) {
