@@ -8,11 +8,41 @@
 #include "mj/base/text.h"
 #include "mj/cli/command.h"
 #include "mj/cli/training_options.h"
+#include "mj/flow/derive.h"
 #include "mj/flow/train_job.h"
 #include "mj/io/onnx.h"
+#include "mj/ir/cost.h"
 #include "mj/pass/lower.h"
 
 namespace mj::cli {
+namespace {
+
+/// Refuses what is neither "auto" nor a number within the limits.
+CLI::Validator number_or_auto(double low, double high) {
+  return CLI::Validator(
+      [low, high](std::string& text) -> std::string {
+        if (text == "auto") return {};
+        const std::optional<double> number = parse_number(text);
+        if (number && *number >= low && *number <= high) return {};
+        return fmt::format("'{}' is neither 'auto' nor a number from {} to {}", text, low, high);
+      },
+      "");
+}
+
+void print_arms(const Derived& derived, std::int64_t cost_macs, std::int64_t training_macs) {
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < derived.arms.size(); ++i) {
+    const Arm& arm = derived.arms[i];
+    rows.push_back({std::to_string(i + 1), fmt::format("{:.3g}", arm.temperature), fmt::format("{:.3g}", arm.alpha),
+               fmt::format("{:.2f} %", 100 * arm.accuracy)});
+  }
+  fmt::print("{}", table_text(std::vector<std::string>{"short training", "temperature", "alpha", "validation"}, rows));
+  if (derived.softening > 0) fmt::print("the teacher alone suggests temperature {:.3g}\n", derived.softening);
+  fmt::print("chosen: temperature {:.3g}, alpha {:.3g}; all together {:.2f} trainings\n\n", derived.temperature, derived.alpha,
+             static_cast<double>(cost_macs) / static_cast<double>(training_macs));
+}
+
+}  // namespace
 
 void add_distil(CLI::App& app) {
   struct Options {
@@ -20,16 +50,23 @@ void add_distil(CLI::App& app) {
     TrainingOptions training;
     std::string teacher;
     std::string student;
-    double temperature = 4;
-    double alpha = 0.9;
+    std::string temperature = "auto";
+    std::string alpha = "auto";
+    std::string objective = "kd";
   };
   auto options = std::make_shared<Options>();
   CLI::App& command = add_command(app, options->common, "distil", "train a student to imitate a teacher",
                                   "millijoule distil --teacher teacher.onnx --student resnet-8-w8-s2 --data fashion-mnist -o student.onnx", true);
   command.add_option("--teacher", options->teacher, "model file of the teacher")->required()->type_name("MODEL");
   command.add_option("--student", options->student, "architecture, or a model file (*.onnx) to start from")->required()->type_name("NAME|MODEL");
-  command.add_option("--temperature", options->temperature, "softens both distributions")->type_name("X")->check(CLI::PositiveNumber);
-  command.add_option("--alpha", options->alpha, "weight of the teacher, 0 to 1")->type_name("X")->check(CLI::Range(0.0, 1.0));
+  command.add_option("--temperature", options->temperature, "softens both distributions; 'auto' derives it (docs/distillation.md)")
+      ->type_name("auto|X")->check(number_or_auto(1e-3, 1000));
+  command.add_option("--alpha", options->alpha, "weight of the teacher, 0 to 1; 'auto' derives it")
+      ->type_name("auto|X")->check(number_or_auto(0, 1));
+  command.add_option("--objective", options->objective, "kd, kd+ls (standardised logits) or dkd (decoupled)")
+      ->type_name("NAME")->check(CLI::IsMember({"kd", "kd+ls", "dkd"}));
+  command.add_option("--views", options->training.train.views, "views of each image the teacher is asked about, once; 0: new ones every epoch")
+      ->type_name("N")->check(CLI::Range(0, 1000));
   options->training.add(command);
   command.callback([options] {
     TerminalProgress progress;
@@ -39,7 +76,24 @@ void add_distil(CLI::App& app) {
     job.data = options->training.data;
     job.validation = options->training.validation;
     job.options = options->training.finished(options->common.seed);
-    job.distillation = Distillation{&simple_teacher, options->temperature, options->alpha};
+    Derived derived;
+    Lessons lessons;
+    std::int64_t teacher_macs = 0;
+    job.distillation = [&](const Graph& student, const Split& split) {
+      DeriveOptions wanted{.objective = parse_objective(options->objective)};
+      if (options->temperature != "auto") wanted.temperature = parse_number(options->temperature);
+      if (options->alpha != "auto") wanted.alpha = parse_number(options->alpha);
+      const Lessons* said = nullptr;
+      if (job.options.views > 0) {
+        TrainOptions asked = job.options;
+        asked.checkpoint += ".teacher";
+        lessons = teach(simple_teacher, split.train, asked, progress);
+        teacher_macs = total_macs(simple_teacher) * split.train.size() * job.options.views;
+        said = &lessons;
+      }
+      derived = derive_distillation(student, simple_teacher, split.train, split.validation, job.options, said, wanted, progress);
+      return Distillation{&simple_teacher, derived.temperature, derived.alpha, said, wanted.objective};
+    };
     const auto make = [&](const DataSet& data) {
       if (options->student.ends_with(".onnx")) return read_model(options->student);
       Graph graph = build(parse_architecture(options->student), data.train.shape, data.classes(), options->common.seed);
@@ -49,17 +103,29 @@ void add_distil(CLI::App& app) {
     };
     const TrainJobResult result = run_train_job(job, make, progress);
     write_onnx(options->training.output, result.training.graph);
+    // One training is one full run with what its teacher computes; the arms come on top.
+    const std::int64_t training_macs = result.training.macs + teacher_macs;
+    const std::int64_t cost_macs = training_macs + derived.macs;
     if (!json_on_stdout(options->common)) {
+      if (!derived.arms.empty()) print_arms(derived, cost_macs, training_macs);
       fmt::print("{}: validation {:.2f} %, test {:.2f} % of {} images; {} MACs; written to {}\n", options->student,
                  result.training.validation_accuracy * 100, result.test_accuracy * 100, thousands(result.test_images),
-                 thousands(result.training.macs), options->training.output);
+                 thousands(cost_macs), options->training.output);
+    }
+    nlohmann::json arms = nlohmann::json::array();
+    for (const Arm& arm : derived.arms) {
+      arms.push_back({{"temperature", arm.temperature}, {"alpha", arm.alpha}, {"validation_accuracy", arm.accuracy}});
     }
     write_json(options->common, {{"schema", 1},
-                                 {"temperature", options->temperature},
-                                 {"alpha", options->alpha},
+                                 {"objective", options->objective},
+                                 {"temperature", derived.temperature},
+                                 {"alpha", derived.alpha},
+                                 {"softening_temperature", derived.softening},
+                                 {"arms", arms},
                                  {"validation_accuracy", result.training.validation_accuracy},
                                  {"accuracy", result.test_accuracy},
-                                 {"training_macs", result.training.macs}});
+                                 {"cost_macs", cost_macs},
+                                 {"training_macs", training_macs}});
   });
 }
 

@@ -15,8 +15,10 @@ TrainJobResult run_train_job(const TrainJob& job, const MakeGraph& make, Progres
   const Graph graph = make(data);
   require_samples_fit(graph, data.train);
   const Split split = split_validation(data.train, job.validation, RandomStream(job.options.seed, 1).next());
+  std::optional<Distillation> distillation;
+  if (job.distillation) distillation = job.distillation(graph, split);
   TrainJobResult result;
-  result.training = train(graph, split.train, split.validation, job.options, job.distillation, progress);
+  result.training = train(graph, split.train, split.validation, job.options, distillation, progress);
   const DataSet final_data = read_dataset(job.data, Half::kTest);
   result.test_images = final_data.test.size();
   const std::vector<float> answers = logits(simplify(result.training.graph), final_data.test, job.options.device);

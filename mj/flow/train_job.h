@@ -16,7 +16,8 @@ struct TrainJob {
   std::string data;                ///< as `read_dataset` takes it
   double validation = 1.0 / 12;    ///< share of the training half held out
   TrainOptions options;
-  std::optional<Distillation> distillation;
+  /// Called once with the network and the data's parts, when all is read; empty: training by labels alone.
+  std::function<Distillation(const Graph& student, const Split& split)> distillation;
 };
 
 struct TrainJobResult {

@@ -27,6 +27,23 @@ void expect(bool holds, const char* name, double found, const char* expected) {
 
 }  // namespace
 
+Objective parse_objective(const std::string& text) {
+  for (Objective objective : {Objective::kPlain, Objective::kStandardised, Objective::kDecoupled}) {
+    if (to_text(objective) == text) return objective;
+  }
+  fail("unknown objective '{}'; expected kd, kd+ls or dkd", text);
+}
+
+std::string to_text(Objective objective) {
+  switch (objective) {
+    case Objective::kPlain: return "kd";
+    case Objective::kStandardised: return "kd+ls";
+    case Objective::kDecoupled: return "dkd";
+  }
+  MJ_CHECK(false);
+  return {};
+}
+
 std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const TrainOptions& options) {
   std::uint64_t hash = mix(content_hash({}), fmt::format("lessons {} {} {} {} {}\n", options.augment.crop_pad,
                                                          options.augment.flip, options.augment.cutout, options.views,
@@ -56,6 +73,10 @@ void check_options(const TrainOptions& options, const std::optional<Distillation
   expect(distillation->temperature > 0 && distillation->temperature <= infinity, "temperature",
          distillation->temperature, "a positive number");
   expect(within(distillation->alpha, 0, 1), "alpha", distillation->alpha, "0 to 1");
+  if (distillation->objective == Objective::kStandardised && distillation->teacher->outputs.size() == 1 &&
+      class_count(*distillation->teacher) == 2) {
+    fail("objective kd+ls needs at least 3 classes: two standardised logits are always 1 and -1");
+  }
   if (distillation->lessons) MJ_CHECK(options.views > 0 && distillation->lessons->views == options.views);
 }
 
@@ -69,8 +90,8 @@ std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& 
                                options.augment.flip, options.augment.cutout, options.views, options.seed));
   hash = mix(hash, print_text(graph));
   if (distillation) {
-    hash = mix(hash, fmt::format("distil {:a} {:a} {}\n", distillation->temperature, distillation->alpha,
-                                 distillation->lessons != nullptr));
+    hash = mix(hash, fmt::format("distil {:a} {:a} {} {}\n", distillation->temperature, distillation->alpha,
+                                 to_text(distillation->objective), distillation->lessons != nullptr));
     hash = mix(hash, print_text(*distillation->teacher));
   }
   return mix(mix(hash, train), validation);

@@ -59,12 +59,23 @@ struct Lessons {
 /// views, device and checkpoint of `options`: the checkpoint is kept up to date after every view, and taken up again.
 Lessons teach(const Graph& teacher, const Samples& train, const TrainOptions& options, Progress& progress);
 
-/// The teacher's part of the loss: (1-alpha)*CE + alpha*T^2*KL(teacher_T || student_T), batch mean.
+/// What is made of the teacher's logits.
+enum class Objective {
+  kPlain,         ///< T^2 KL of the softened distributions (Hinton et al., 2015)
+  kStandardised,  ///< the same of standardised logits, times 10 (Sun et al., CVPR 2024: T 2, weights .1 and 9)
+  kDecoupled,     ///< label against the rest and among the rest, apart (Zhao et al., CVPR 2022; alpha .5 is their balance)
+};
+/// "kd", "kd+ls" or "dkd".
+Objective parse_objective(const std::string& text);
+std::string to_text(Objective objective);
+
+/// The teacher's part of the loss: (1-alpha)*CE + alpha*D(teacher_T, student_T), batch mean, D by the objective.
 struct Distillation {
   const Graph* teacher = nullptr;
   double temperature = 4;
   double alpha = 0.9;
   const Lessons* lessons = nullptr;  ///< what it says of the views `TrainOptions::views` repeats; null: it is asked anew
+  Objective objective = Objective::kPlain;
 };
 
 struct TrainResult {

@@ -165,7 +165,7 @@ class Training {
         const at::NoGradGuard no_gradient;
         teacher_scores = teacher_->network.logits(batch.teacher_inputs, /*training=*/false);
       }
-      const at::Tensor taught = distillation_loss(scores, teacher_scores, distillation_->temperature) * alpha;
+      const at::Tensor taught = taught_loss(scores, teacher_scores, batch.labels) * alpha;
       loss = loss.defined() ? loss + taught : taught;
     }
     optimizer_.zero_gradient();
@@ -173,6 +173,23 @@ class Training {
     optimizer_.step(schedule_.at(state_.step));
     if (average_) average_->update(network_.weights().all(), state_.step);
     return loss.detach();
+  }
+
+  at::Tensor taught_loss(const at::Tensor& student, const at::Tensor& teacher, const at::Tensor& labels) const {
+    constexpr double kStandardisedGain = 10;  // published with weight 9 beside .1 for the labels
+    constexpr double kDecoupledWarmUp = 1.0 / 12;  // of the training: 20 of the published 240 epochs
+    const double temperature = distillation_->temperature;
+    switch (distillation_->objective) {
+      case Objective::kPlain: return distillation_loss(student, teacher, temperature);
+      case Objective::kStandardised:
+        return distillation_loss(standardised(student), standardised(teacher), temperature) * kStandardisedGain;
+      case Objective::kDecoupled: {
+        const double done = static_cast<double>(state_.step + 1) / (kDecoupledWarmUp * static_cast<double>(schedule_.steps));
+        return decoupled_loss(student, teacher, labels, temperature) * std::min(1.0, done);
+      }
+    }
+    MJ_CHECK(false);
+    return {};
   }
 
   void take_loss(double loss, std::int64_t size) {

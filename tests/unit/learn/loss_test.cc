@@ -96,5 +96,47 @@ TEST(CrossEntropy, IsMinusTheLogProbabilityOfTheSmoothedLabel) {
   }
 }
 
+// KL = TCKD + (1 - p_label) NCKD (Zhao et al., CVPR 2022, equation 5), so with weights 1 and 8 each row is
+// KL + (8 - (1 - p_label)) NCKD.
+TEST(DecoupledLoss, AddsUpToTheDivergenceItTakesApart) {
+  const Matrix student = random_matrix(6, 5, 7), teacher = random_matrix(6, 5, 8);
+  const std::vector<std::int64_t> label_values{0, 4, 2, 2, 1, 3};
+  at::Tensor labels = at::empty({6}, at::kLong);
+  std::ranges::copy(label_values, labels.data_ptr<std::int64_t>());
+  for (double temperature : {1.0, 4.0}) {
+    double expected = 0;
+    for (std::size_t i = 0; i < 6; ++i) {
+      const auto p = softmax(teacher[i], temperature), q = softmax(student[i], temperature);
+      const auto label = static_cast<std::size_t>(label_values[i]);
+      double divergence = 0, others = 0;
+      for (std::size_t c = 0; c < 5; ++c) {
+        divergence += p[c] * std::log(p[c] / q[c]);
+        if (c == label) continue;
+        const double p_other = p[c] / (1 - p[label]), q_other = q[c] / (1 - q[label]);
+        others += p_other * std::log(p_other / q_other);
+      }
+      expected += (divergence + (8 - (1 - p[label])) * others) / 6;
+    }
+    EXPECT_NEAR(decoupled_loss(tensor_of(student), tensor_of(teacher), labels, temperature).item<double>(),
+                expected * temperature * temperature, 1e-10);
+  }
+}
+
+TEST(DecoupledLoss, HasAGradientWithoutHoles) {
+  at::Tensor z = tensor_of(random_matrix(3, 4, 9)).set_requires_grad(true);
+  const at::Tensor labels = at::zeros({3}, at::kLong);
+  decoupled_loss(z, tensor_of(random_matrix(3, 4, 10)), labels, 2).backward();
+  EXPECT_TRUE(at::isfinite(z.grad()).all().item<bool>());
+  // Softmax does not see a shift of all logits.
+  EXPECT_NEAR(z.grad().sum(1).abs().max().item<double>(), 0, 1e-10);
+}
+
+TEST(Standardised, RowsHaveMeanZeroAndDeviationOne) {
+  const at::Tensor z = standardised(tensor_of(random_matrix(4, 9, 11)));
+  EXPECT_NEAR(z.mean(1).abs().max().item<double>(), 0, 1e-12);
+  EXPECT_NEAR((z.pow(2).mean(1) - 1).abs().max().item<double>(), 0, 1e-6);
+  EXPECT_TRUE(at::isfinite(standardised(at::ones({2, 3}))).all().item<bool>()) << "equal logits";
+}
+
 }  // namespace
 }  // namespace mj
