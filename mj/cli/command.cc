@@ -18,8 +18,11 @@ CLI::App& add_command(CLI::App& app, CommonOptions& options, const std::string& 
                       const std::string& example, bool seeded) {
   CLI::App* command = app.add_subcommand(name, summary);
   command->footer("Example:\n  " + example);
-  command->add_option("--json", options.json, "write the results as JSON to FILE, '-' for standard output")->type_name("FILE");
-  command->add_option("--threads", options.threads, "threads to use; 0 is one per core")->type_name("N")->check(CLI::Range(0, 1024));
+  command->add_option("--json", options.json, "write the results as JSON to FILE, '-' for standard output")
+      ->type_name("FILE");
+  command->add_option("--threads", options.threads, "threads to use; 0 is one per core")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
   if (seeded) command->add_option("--seed", options.seed, "what chance starts from")->type_name("N");
   command->parse_complete_callback([&options] { set_threads(options.threads); });
   return *command;
@@ -57,10 +60,22 @@ Graph ModelOptions::read() const {
   if (!mean.empty()) check("--mean", mean), graph.preprocess.mean = mean;
   if (!std.empty()) {
     check("--std", std);
-    if (std::any_of(std.begin(), std.end(), [](float x) { return !(x > 0); })) fail("--std: expected values above zero");
+    if (std::any_of(std.begin(), std.end(), [](float x) { return !(x > 0); }))
+      fail("--std: expected values above zero");
     graph.preprocess.std = std;
   }
   return graph;
+}
+
+void add_rounding(CLI::App& command, Rounding& rounding) {
+  command
+      .add_option_function<std::string>(
+          "--rounding",
+          [&rounding](const std::string& name) { rounding = name == "single" ? Rounding::kSingle : Rounding::kDouble; },
+          "how int8 layers round: double (TFLite's default, and emitted code) or single (docs/int8.md)")
+      ->check(CLI::IsMember({"double", "single"}))
+      ->type_name("HOW")
+      ->default_str("double");
 }
 
 }  // namespace mj::cli

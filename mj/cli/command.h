@@ -11,6 +11,7 @@
 
 #include "mj/base/progress.h"
 #include "mj/ir/graph.h"
+#include "mj/ir/requantize.h"
 
 namespace mj::cli {
 
@@ -39,6 +40,9 @@ struct ModelOptions {
   void add(CLI::App& command);
   Graph read() const;
 };
+
+/// Adds --rounding: how int8 layers round their accumulators.
+void add_rounding(CLI::App& command, Rounding& rounding);
 
 // One per file of this folder.
 void add_design(CLI::App& app);

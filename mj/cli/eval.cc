@@ -17,6 +17,7 @@ void add_eval(CLI::App& app) {
   struct Options {
     CommonOptions common;
     ModelOptions model;
+    EvaluateOptions evaluate;
     std::string data;
     std::int64_t limit = 0;
   };
@@ -24,6 +25,7 @@ void add_eval(CLI::App& app) {
   CLI::App& command = add_command(app, options->common, "eval", "accuracy on the test images, by the reference evaluator",
                                   "millijoule eval student_int8.onnx --data fashion-mnist", false);
   options->model.add(command);
+  add_rounding(command, options->evaluate.rounding);
   command.add_option("--data", options->data, "data set (docs/data.md)")->required()->type_name("SET");
   command.add_option("--limit", options->limit, "only the first N test images; 0 is all")->type_name("N")->check(CLI::NonNegativeNumber);
   command.callback([options] {
@@ -35,7 +37,7 @@ void add_eval(CLI::App& app) {
       std::iota(first.begin(), first.end(), 0);
       test = subset(test, first);
     }
-    const SetRun run = run_set(graph, test, "evaluating", progress);
+    const SetRun run = run_set(graph, test, "evaluating", progress, options->evaluate);
     nlohmann::ordered_json exits = nlohmann::ordered_json::array();
     std::vector<std::vector<std::string>> rows;
     for (std::size_t k = 0; k < run.accuracy.size(); ++k) {

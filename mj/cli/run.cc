@@ -47,6 +47,7 @@ void add_run(CLI::App& app) {
   struct Options {
     CommonOptions common;
     ModelOptions model;
+    EvaluateOptions evaluate;
     std::string input;
     std::string output;
     bool raw = false;
@@ -55,6 +56,7 @@ void add_run(CLI::App& app) {
   CLI::App& command = add_command(app, options->common, "run", "one forward pass, or one per sample of a batch",
                                   "millijoule run model.onnx --input x.npy --output y.npy", false);
   options->model.add(command);
+  add_rounding(command, options->evaluate.rounding);
   command.add_option("--input", options->input, "array {H,W,C} or {N,H,W,C}; pixels are preprocessed as the model says; int8 arrays "
                                                 "go unchanged into an int8 model")
       ->required()
@@ -67,7 +69,7 @@ void add_run(CLI::App& app) {
     const Type& type = graph.type(graph.inputs[0]);
     const std::int64_t n = batch_of(array, type.shape, options->input);
     const auto one = static_cast<std::size_t>(type.count());
-    const Evaluator evaluator(graph);
+    const Evaluator evaluator(graph, options->evaluate);
     const std::vector<float> reals = array.as_f32();
     std::vector<Tensor> results;
     for (std::int64_t i = 0; i < n; ++i) {

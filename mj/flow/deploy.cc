@@ -5,7 +5,6 @@
 
 #include "mj/base/error.h"
 #include "mj/pass/lower.h"
-#include "mj/pass/passes.h"
 
 namespace mj {
 
@@ -18,7 +17,7 @@ Graph deployed_form(const Graph& graph) { return is_quantized(graph) ? ready_to_
 
 Graph ready_to_emit(const Graph& graph) {
   if (!is_quantized(graph)) fail("the network is float; make it int8 first: millijoule quantize MODEL --data SET -o OUT");
-  return plan_memory(remove_identities(graph));
+  return lower(graph, {});
 }
 
 }  // namespace mj

@@ -7,7 +7,6 @@
 #include "mj/base/error.h"
 #include "mj/base/parallel.h"
 #include "mj/base/text.h"
-#include "mj/ir/evaluate.h"
 
 namespace mj {
 namespace {
@@ -41,9 +40,10 @@ void require_samples_fit(const Graph& graph, const Samples& samples) {
   }
 }
 
-SetRun run_set(const Graph& graph, const Samples& samples, std::string_view phase, Progress& progress) {
+SetRun run_set(const Graph& graph, const Samples& samples, std::string_view phase, Progress& progress,
+               EvaluateOptions options) {
   require_samples_fit(graph, samples);
-  const Evaluator evaluator(graph);
+  const Evaluator evaluator(graph, options);
   const auto n = static_cast<std::size_t>(samples.size());
   Bytes output_bytes = 0;
   for (ValueId output : graph.outputs) output_bytes += graph.type(output).bytes();

@@ -2,6 +2,7 @@
 #include "mj/io/tflite/tensor_view.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "mj/base/error.h"
@@ -158,7 +159,9 @@ std::optional<Quantization> TensorView::quantization() const {
                               : type() == TensorType::INT8 ? 127
                                                            : std::numeric_limits<std::int32_t>::max();
     for (std::size_t i = 0; i < quant.scale.size(); ++i) {
-      const std::int64_t zero_point = zero_points->Get(static_cast<flatbuffers::uoffset_t>(given == 1 ? 0 : i));
+      // The verifier of flatbuffers promises four bytes of alignment, not eight.
+      std::int64_t zero_point = 0;
+      std::memcpy(&zero_point, zero_points->Data() + (given == 1 ? 0 : i) * sizeof zero_point, sizeof zero_point);
       if (zero_point < low || zero_point > high) {
         fail("has zero point {}; {} holds {} to {}", zero_point, type_name(type()), low, high);
       }
