@@ -12,7 +12,7 @@
 namespace mj {
 namespace {
 
-constexpr const ArchitectureFamily* kFamilies[] = {&kResnet};
+constexpr const ArchitectureFamily* kFamilies[] = {&kResnet, &kBottleneck, &kDensenet};
 constexpr const char* kArchitectureKey = "millijoule.architecture";
 
 const ArchitectureFamily& family_of(std::string_view name) {
@@ -55,7 +55,7 @@ Architecture parse_architecture(std::string_view text) {
   return with_context(fmt::format("architecture '{}'", text), [&] {
     const std::vector<std::string_view> parts = split(text);
     const ArchitectureFamily& family = family_of(parts[0]);
-    Architecture architecture{.family = std::string(family.name)};
+    Architecture architecture{.family = std::string(family.name), .width = family.default_width};
     if (parts.size() < 2) fail("no depth; expected FAMILY-DEPTH[-wWIDTH][-sSTRIDE], e.g. {}-20-w16-s1", parts[0]);
     architecture.depth = positive(parts[1], "depth");
     bool width_seen = false, stride_seen = false;

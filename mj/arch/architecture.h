@@ -12,7 +12,7 @@ namespace mj {
 
 /// A member of an architecture family, e.g. "resnet-8-w16-s2": how deep, how wide, at which resolution.
 struct Architecture {
-  std::string family;   ///< "resnet"
+  std::string family;   ///< "resnet", "bottleneck" or "densenet"
   int depth = 20;       ///< layers with weights (resnet: 6n + 2)
   int width = 16;       ///< channels of the first stage
   int stem_stride = 1;  ///< the first convolution's stride, 1, 2 or 4: the resolution of everything behind it is divided by it
@@ -20,7 +20,7 @@ struct Architecture {
   bool operator==(const Architecture&) const = default;
 };
 
-/// "resnet-20-w16-s1"; the parts after the depth may be left out when parsing (width 16, stride 1).
+/// "resnet-20-w16-s1"; the parts after the depth may be left out when parsing (the family's published width, stride 1).
 std::string to_text(const Architecture& architecture);
 Architecture parse_architecture(std::string_view text);
 /// Names of the families.

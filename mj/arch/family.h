@@ -12,6 +12,7 @@ namespace mj {
 /// A family of architectures: a network for each depth, width and resolution.
 struct ArchitectureFamily {
   std::string_view name;
+  int default_width;  ///< what a name without -w means
   /// Throws `Error` when the family has no such member.
   void (*check)(const Architecture& architecture);
   Graph (*build)(const Architecture& architecture, const Shape& input, std::int64_t classes, std::uint64_t seed);
@@ -23,5 +24,9 @@ struct ArchitectureFamily {
 
 /// He et al., Deep residual learning for image recognition, CVPR 2016, section 4.2.
 extern const ArchitectureFamily kResnet;
+/// The same, table 1: residual blocks of 1x1, 3x3 and 1x1 convolutions in four stages. Width: channels of the stem (64).
+extern const ArchitectureFamily kBottleneck;
+/// Huang et al., Densely connected convolutional networks, CVPR 2017. Width: the growth rate (32).
+extern const ArchitectureFamily kDensenet;
 
 }  // namespace mj

@@ -39,6 +39,17 @@ ValueId LayerBuilder::batch_norm(const std::string& name, ValueId x) {
 
 ValueId LayerBuilder::relu(const std::string& name, ValueId x) { return graph_.add_node(name, Clamp{}, {x}); }
 
+ValueId LayerBuilder::conv_norm_relu(const std::string& name, ValueId x, std::int64_t channels, std::int64_t kernel,
+                                     std::int64_t stride) {
+  return relu(name + ".relu", batch_norm(name + ".norm", conv(name + ".conv", x, channels, kernel, stride)));
+}
+
+ValueId LayerBuilder::stem(ValueId x, std::int64_t channels, int stem_stride) {
+  if (stem_stride == 1) return conv_norm_relu("stem", x, channels, 3, 1);
+  x = conv_norm_relu("stem", x, channels, 7, 2);
+  return graph_.add_node("stem.pool", MaxPool{.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}}, {x});
+}
+
 ValueId LayerBuilder::linear(const std::string& name, ValueId x, std::int64_t features) {
   const std::int64_t inputs = graph_.type(x).shape.back();
   const ValueId weight = normal(name + ".weight", {features, inputs}, 1.0 / static_cast<double>(inputs));

@@ -20,6 +20,11 @@ class LayerBuilder {
   /// Batch normalisation that starts as the identity on normalised values: gamma 1, beta 0, mean 0, variance 1.
   ValueId batch_norm(const std::string& name, ValueId x);
   ValueId relu(const std::string& name, ValueId x);
+  /// conv, batch_norm and relu, named `name`.conv, `name`.norm and `name`.relu.
+  ValueId conv_norm_relu(const std::string& name, ValueId x, std::int64_t channels, std::int64_t kernel, std::int64_t stride);
+  /// The stem of networks made for 224 pixels: 7x7 with stride 2 and a 3x3 max_pool with stride 2; with `stem_stride` 1,
+  /// the 3x3 convolution of their forms for 32 pixels.
+  ValueId stem(ValueId x, std::int64_t channels, int stem_stride);
   /// Fully connected with bias 0; weights normal with variance 1 / fan_in, as no rectifier follows.
   ValueId linear(const std::string& name, ValueId x, std::int64_t features);
 

@@ -110,6 +110,6 @@ double work(const Architecture& architecture) {
 
 }  // namespace
 
-const ArchitectureFamily kResnet{"resnet", check, build_resnet, smaller, work};
+const ArchitectureFamily kResnet{"resnet", 16, check, build_resnet, smaller, work};
 
 }  // namespace mj

@@ -37,8 +37,8 @@ TEST(Architecture, PartsAfterTheDepthHaveDefaults) {
 
 TEST(Architecture, BadTextIsRefusedWithWhatWasExpected) {
   const auto error = [](const char* text) { return error_of([&] { parse_architecture(text); }); };
-  EXPECT_EQ(error("vgg-11"), "architecture 'vgg-11': unknown architecture family 'vgg'; known: resnet");
-  EXPECT_EQ(error(""), "architecture '': unknown architecture family ''; known: resnet");
+  EXPECT_EQ(error("vgg-11"), "architecture 'vgg-11': unknown architecture family 'vgg'; known: resnet, bottleneck, densenet");
+  EXPECT_EQ(error(""), "architecture '': unknown architecture family ''; known: resnet, bottleneck, densenet");
   EXPECT_EQ(error("resnet"),
             "architecture 'resnet': no depth; expected FAMILY-DEPTH[-wWIDTH][-sSTRIDE], e.g. resnet-20-w16-s1");
   EXPECT_EQ(error("resnet-21"),
@@ -81,6 +81,57 @@ TEST(Build, ParameterCountIsThePublishedOnePlusProjections) {
     }
     const double projections = 16 * 32 + 32 * 64 + 2 * (32 + 64);
     EXPECT_NEAR(static_cast<double>(count - statistics) - projections, published, 0.005e6) << depth;
+  }
+}
+
+/// Elements of constants that are no statistics, and multiply-accumulates.
+std::pair<std::int64_t, std::int64_t> counts(const char* name, std::int64_t side, std::int64_t classes) {
+  const Graph graph = build(parse_architecture(name), {side, side, 3}, classes, 1);
+  return {parameter_count(graph), total_macs(graph)};
+}
+
+// torchvision's models (0.14): parameters exactly, and its table's "GFLOPS", which are multiply-accumulates.
+TEST(Build, LargeFamiliesHaveTheirPublishedCounts) {
+  EXPECT_EQ(counts("bottleneck-50-s2", 224, 1000).first, 25557032);
+  EXPECT_EQ(counts("bottleneck-101-s2", 224, 1000).first, 44549160);
+  EXPECT_EQ(counts("densenet-121-s2", 224, 1000).first, 7978856);
+  EXPECT_EQ(counts("densenet-169-s2", 224, 1000).first, 14149480);
+  EXPECT_EQ(counts("densenet-201-s2", 224, 1000).first, 20013928);
+  EXPECT_NEAR(static_cast<double>(counts("bottleneck-50-s2", 224, 1000).second), 4.09e9, 0.005e9);
+  EXPECT_NEAR(static_cast<double>(counts("densenet-121-s2", 224, 1000).second), 2.83e9, 0.005e9);
+}
+
+// Maisto et al. count with Keras: statistics and, in residual networks, a bias per convolution channel besides.
+TEST(Build, TruncatedFamiliesHaveTheCountsOfTheZcu102Measurements) {
+  const auto keras = [](const char* name) {
+    const Graph graph = build(parse_architecture(name), {32, 32, 3}, 10, 1);
+    std::int64_t count = parameter_count(graph);
+    for (const Node& node : graph.nodes) {
+      if (std::holds_alternative<BatchNorm>(node.op)) count += 2 * graph.type(node.output).shape.back();
+      const bool biased = graph.metadata.at("millijoule.architecture").starts_with("bottleneck");
+      if (biased && std::holds_alternative<Conv2d>(node.op)) count += graph.type(node.output).shape.back();
+    }
+    return count;
+  };
+  EXPECT_EQ(keras("bottleneck-11-s2"), 2000266);
+  EXPECT_EQ(keras("bottleneck-14-s2"), 8065418);
+  EXPECT_EQ(keras("bottleneck-26-s2"), 14012938);
+  EXPECT_EQ(keras("bottleneck-38-s2"), 19960458);
+  EXPECT_EQ(keras("bottleneck-50-s2"), 23608202);
+  EXPECT_EQ(keras("densenet-53-s2"), 1733098);
+  EXPECT_EQ(keras("densenet-121-s2"), 7047754);
+  EXPECT_EQ(keras("densenet-169-s2"), 12659530);
+  EXPECT_EQ(keras("densenet-185-s2"), 15332426);
+  EXPECT_EQ(keras("densenet-201-s2"), 18341194);
+}
+
+TEST(Build, EveryFamilyAcceptsOddInputs) {
+  for (const char* name : {"bottleneck-11-w8", "bottleneck-14-w4-s2", "densenet-53-w4", "densenet-53-w4-s2"}) {
+    for (const Shape& input : {Shape{32, 32, 3}, Shape{33, 31, 1}, Shape{1, 1, 2}}) {
+      const Graph graph = build(parse_architecture(name), input, 5, 1);
+      verify(graph);
+      EXPECT_EQ(class_count(graph), 5) << name;
+    }
   }
 }
 
@@ -140,6 +191,19 @@ TEST(Students, AreAllSmallerAndTheLargestComesFirst) {
     before = macs;
   }
   EXPECT_EQ(to_text(students.back()), "resnet-8-w4-s4");
+}
+
+TEST(Students, OfEveryFamilyAreOrderedAndDistinct) {
+  for (const char* name : {"bottleneck-26-w16", "densenet-169-w12"}) {
+    const std::vector<Architecture> students = students_of(parse_architecture(name));
+    ASSERT_GT(students.size(), 5u);
+    for (const Architecture& student : students) {
+      EXPECT_EQ(std::ranges::count(students, student), 1);
+      EXPECT_EQ(parse_architecture(to_text(student)), student);
+    }
+    const auto macs = [](const Architecture& a) { return total_macs(build(a, {32, 32, 3}, 10, 1)); };
+    EXPECT_GT(macs(students.front()), macs(students.back()));
+  }
 }
 
 TEST(Students, TheSmallestMemberHasNone) { EXPECT_TRUE(students_of({"resnet", 8, 4, 4}).empty()); }
