@@ -10,6 +10,8 @@
 
 namespace mj::cli {
 
+void add_calibrate(CLI::App& group);
+
 void add_platform(CLI::App& app) {
   CLI::App* group = app.add_subcommand("platform", "the devices energy and memory are known of");
   group->require_subcommand(1);
@@ -44,6 +46,7 @@ void add_platform(CLI::App& app) {
                                       {"ram_bytes", platform.ram_bytes.value},
                                       {"nvm_bytes", platform.nvm_bytes.value}});
   });
+  add_calibrate(*group);
 }
 
 }  // namespace mj::cli

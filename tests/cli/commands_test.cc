@@ -85,5 +85,23 @@ TEST(Commands, PlatformsAreListedAndShown) {
   EXPECT_THAT(millijoule({"platform", "show", "msp430fr5994"}).output, HasSubstr("datasheet"));
 }
 
+TEST(Commands, CalibrateFitsAnAcceleratorToMeasurements) {
+  const ScratchFolder folder;
+  write_file(folder / "m.csv", std::string_view("model,energy_mJ,time_ms\nresnet-8-w8,1.0,10\nresnet-14-w8,1.7,17\nresnet-20-w8,2.4,24\n"
+                                                "resnet-8-w16,3.0,30\n"));
+  const Ran ran = millijoule({"platform", "calibrate", "--measurements", folder / "m.csv", "--json", "-"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const auto json = nlohmann::json::parse(ran.output);
+  EXPECT_EQ(json["energy_j"]["models"].size(), 4u);
+  for (const auto& [term, value] : json["energy_j"]["per"].items()) EXPECT_GE(value.get<double>(), 0) << term;
+
+  write_file(folder / "bad.csv", std::string_view("model,energy_mJ,time_ms\nresnet-9,1,10\nresnet-14,1,10\nresnet-20,1,10\n"));
+  const Ran bad = millijoule({"platform", "calibrate", "--measurements", folder / "bad.csv"});
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_EQ(bad.errors, "millijoule: " + (folder / "bad.csv") +
+                            ": architecture 'resnet-9': depth 9 of a resnet is not 6n + 2; expected 8, 14, 20, ... up to 1202\n");
+  EXPECT_EQ(millijoule({"platform", "calibrate"}).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace mj
