@@ -117,6 +117,20 @@ std::vector<std::string> TomlTable::texts(std::string_view key) {
   return out;
 }
 
+std::vector<double> TomlTable::numbers(std::string_view key) {
+  MJ_TOML_GET(key, node.is_array(), "a list of numbers");
+  std::vector<double> out;
+  for (const toml::node& element : *node.as_array()) {
+    if (!element.is_number()) {
+      fail("{}: '{}'{} holds {}; expected a list of numbers", where(key), key, inside(state_->path), type_name(element));
+    }
+    const double value = *element.value<double>();
+    if (!(value - value == 0)) fail("{}: '{}'{} holds a number that is not finite", where(key), key, inside(state_->path));
+    out.push_back(value);
+  }
+  return out;
+}
+
 TomlTable TomlTable::table(std::string_view key) {
   static const toml::table kEmpty;
   auto state = std::make_shared<State>();

@@ -30,6 +30,8 @@ class TomlTable {
   std::int64_t integer(std::string_view key, std::int64_t otherwise);
   bool boolean(std::string_view key, bool otherwise);
   std::vector<std::string> texts(std::string_view key);
+  /// A list of finite numbers; throws when it is missing.
+  std::vector<double> numbers(std::string_view key);
   /// The table under `key`; when missing, an empty one (its required keys then say what is missing).
   TomlTable table(std::string_view key);
   /// The keys of this table, sorted.

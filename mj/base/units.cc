@@ -29,6 +29,13 @@ constexpr std::array kByteUnits = {UnitName{"B", 1},          UnitName{"kB", 1e3
                                    UnitName{"GB", 1e9},       UnitName{"KiB", 1024.0},    UnitName{"MiB", 1048576.0},
                                    UnitName{"GiB", 1073741824.0}};
 
+constexpr std::array kResistanceUnits = {UnitName{"ohm", 1}, UnitName{"mohm", 1e-3}, UnitName{"kohm", 1e3},
+                                         UnitName{"Mohm", 1e6}};
+constexpr std::array kCapacitanceUnits = {UnitName{"F", 1}, UnitName{"mF", 1e-3}, UnitName{"uF", 1e-6}, UnitName{"nF", 1e-9}};
+constexpr std::array kVoltageUnits = {UnitName{"V", 1}, UnitName{"mV", 1e-3}};
+constexpr std::array kCurrentUnits = {UnitName{"A", 1}, UnitName{"mA", 1e-3}, UnitName{"uA", 1e-6}, UnitName{"nA", 1e-9}};
+constexpr std::array kPowerUnits = {UnitName{"W", 1}, UnitName{"mW", 1e-3}, UnitName{"uW", 1e-6}, UnitName{"nW", 1e-9}};
+
 std::string unit_list(std::span<const UnitName> units) {
   std::string text;
   for (const UnitName& unit : units) text += (text.empty() ? "" : ", ") + std::string(unit.name);
@@ -79,6 +86,16 @@ Joules parse_energy(std::string_view text) { return {parse_quantity(text, "an en
 
 Seconds parse_time(std::string_view text) { return {parse_quantity(text, "a time", "250 ms", kTimeUnits)}; }
 
+double parse_resistance(std::string_view text) {
+  return parse_quantity(text, "a resistance", "30 kohm", kResistanceUnits);
+}
+double parse_capacitance(std::string_view text) {
+  return parse_quantity(text, "a capacitance", "100 uF", kCapacitanceUnits);
+}
+double parse_voltage(std::string_view text) { return parse_quantity(text, "a voltage", "2.4 V", kVoltageUnits); }
+double parse_current(std::string_view text) { return parse_quantity(text, "a current", "1.5 uA", kCurrentUnits); }
+double parse_power(std::string_view text) { return parse_quantity(text, "a power", "2 mW", kPowerUnits); }
+
 Bytes parse_bytes(std::string_view text) {
   if (trimmed(text).ends_with("KB")) {
     fail("'{}': 'KB' means 1000 bytes to some and 1024 to others; write kB (1000) or KiB (1024)", text);
@@ -97,6 +114,12 @@ std::string to_text(Joules energy) {
 std::string to_text(Seconds time) {
   constexpr std::array kUnits = {UnitName{"s", 1}, UnitName{"ms", 1e-3}, UnitName{"us", 1e-6}, UnitName{"ns", 1e-9}};
   return scaled_text(time.value, kUnits);
+}
+
+std::string si_text(double value, std::string_view unit) {
+  constexpr std::array kPrefixes = {UnitName{"M", 1e6},  UnitName{"k", 1e3},  UnitName{"", 1},     UnitName{"m", 1e-3},
+                                    UnitName{"u", 1e-6}, UnitName{"n", 1e-9}, UnitName{"p", 1e-12}};
+  return value == 0 ? fmt::format("0 {}", unit) : scaled_text(value, kPrefixes) + std::string(unit);
 }
 
 std::string bytes_text(Bytes bytes) { return thousands(bytes) + " B"; }

@@ -35,6 +35,14 @@ Joules parse_energy(std::string_view text);
 /// Parses "250 ms" (s, ms, us, ns, min, h, d).
 Seconds parse_time(std::string_view text);
 
+/// Electrical quantities in SI units: "30 kohm" (ohm, mohm, kohm, Mohm), "100uF" (F, mF, uF, nF), "2.4 V" (V, mV), "1.5 uA"
+/// (A, mA, uA, nA), "2 mW" (W, mW, uW, nW). Each throws `Error` naming the text and the units known.
+double parse_resistance(std::string_view text);
+double parse_capacitance(std::string_view text);
+double parse_voltage(std::string_view text);
+double parse_current(std::string_view text);
+double parse_power(std::string_view text);
+
 /// Parses "32kB" (B, kB = 1000, MB, GB, KiB = 1024, MiB, GiB); a bare "KB" is refused because it means both.
 Bytes parse_bytes(std::string_view text);
 
@@ -42,6 +50,8 @@ Bytes parse_bytes(std::string_view text);
 std::string to_text(Joules energy);
 /// "12.3 ms".
 std::string to_text(Seconds time);
+/// A value in SI units with three significant digits and a prefix from p to M: `si_text(1e-4, "F")` is "100 uF".
+std::string si_text(double value, std::string_view unit);
 /// The exact number of bytes, "25,360 B".
 std::string bytes_text(Bytes bytes);
 

@@ -31,6 +31,13 @@ TEST(Toml, ReadsWhatIsThere) {
   top.finish();
 }
 
+TEST(Toml, ReadsListsOfNumbers) {
+  auto top = TomlTable::parse("a = [1, 2.5]\nb = [\"x\"]\nc = [inf]\n", "f.toml");
+  EXPECT_EQ(top.numbers("a"), (std::vector<double>{1, 2.5}));
+  EXPECT_EQ(error_of([&] { top.numbers("b"); }), "f.toml:2: 'b' holds text; expected a list of numbers");
+  EXPECT_EQ(error_of([&] { top.numbers("c"); }), "f.toml:3: 'c' holds a number that is not finite");
+}
+
 TEST(Toml, RefusesWithOneSentence) {
   auto top = TomlTable::parse("format = 1\n[budget]\nenergie = \"3 mJ\"\nram = 3\nnvm = [1]\n", "spec.toml");
   EXPECT_EQ(error_of([&] { top.text("teacher"); }), "spec.toml:1: 'teacher' is missing; expected text in quotes");

@@ -25,6 +25,19 @@ TEST(Units, ParsesEnergy) {
   EXPECT_DOUBLE_EQ(parse_energy(" 1e-3 J ").value, 1e-3);
 }
 
+TEST(Units, ParsesElectricalQuantities) {
+  EXPECT_DOUBLE_EQ(parse_capacitance("100uF"), 100e-6);
+  EXPECT_DOUBLE_EQ(parse_resistance("30 kohm"), 30e3);
+  EXPECT_DOUBLE_EQ(parse_voltage("2.4V"), 2.4);
+  EXPECT_DOUBLE_EQ(parse_current("600 nA"), 600e-9);
+  EXPECT_DOUBLE_EQ(parse_power("2 uW"), 2e-6);
+  EXPECT_EQ(error_of([] { parse_capacitance("100 mA"); }),
+            "'100 mA': unknown unit 'mA' for a capacitance; expected one of F, mF, uF, nF");
+  EXPECT_EQ(si_text(440e-6, "F"), "440 uF");
+  EXPECT_EQ(si_text(4700, "ohm"), "4.70 kohm");
+  EXPECT_EQ(si_text(0, "V"), "0 V");
+}
+
 TEST(Units, ParsesBytes) {
   EXPECT_EQ(parse_bytes("32kB"), 32000);
   EXPECT_EQ(parse_bytes("8 KiB"), 8192);
