@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mj/harvest/exit_policy.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "mj/base/error.h"
+#include "mj/base/text.h"
+
+namespace mj {
+namespace {
+
+constexpr std::size_t kMostLevels = 16;
+constexpr double kQuarterDay = 6 * 3600;
+
+std::int32_t microjoules(double joules) {
+  return static_cast<std::int32_t>(std::clamp(std::floor(joules * 1e6), -2147483647.0, 2147483647.0));
+}
+
+std::int32_t milliseconds(double seconds) { return static_cast<std::int32_t>(std::min(std::floor(seconds * 1e3), 2147483647.0)); }
+
+/// The C of the device with its tables.
+class DevicePolicy final : public ExitPolicy {
+ public:
+  DevicePolicy(std::string name, mj_policy_kind kind, unsigned chosen, const PolicySetting& setting,
+               const std::vector<ExitLevel>& levels, std::vector<std::uint16_t> edges)
+      : name_(std::move(name)), images_(setting.images), edges_(std::move(edges)) {
+    for (double cost : setting.cost_j) cost_uj_.push_back(std::max(1, microjoules(cost)));
+    for (const ExitLevel& level : levels) {
+      level_cost_uj_.push_back(std::max(1, microjoules(level.cost_j)));
+      go_on_.insert(go_on_.end(), level.go_on.begin(), level.go_on.end());
+    }
+    plan_.kind = static_cast<std::uint8_t>(kind);
+    plan_.exits = static_cast<std::uint8_t>(setting.cost_j.size());
+    plan_.levels = static_cast<std::uint8_t>(levels.size());
+    plan_.chosen = static_cast<std::uint8_t>(chosen);
+    plan_.period_ms = setting.period_s > 0 ? std::max(1, milliseconds(setting.period_s)) : 0;
+    plan_.capacity_uj = microjoules(setting.capacity_j);
+    plan_.reserve_uj = microjoules(setting.reserve_j >= 0 ? setting.reserve_j : setting.capacity_j / 10);
+    const double horizon_s = setting.horizon_s > 0 ? setting.horizon_s : kQuarterDay;
+    plan_.horizon = setting.period_s > 0 ? static_cast<std::int32_t>(std::clamp(horizon_s / setting.period_s, 1.0, 1e9)) : 1;
+    plan_.cost_uj = cost_uj_.data();
+    plan_.level_cost_uj = level_cost_uj_.data();
+    plan_.bucket_edges = edges_.data();
+    plan_.go_on = go_on_.data();
+  }
+
+  std::string name() const override { return name_; }
+  void begin(double now_s, double late_s, double stored_j) override {
+    const auto now_ms = static_cast<std::uint32_t>(static_cast<std::uint64_t>(now_s * 1e3));
+    mj_policy_begin(&plan_, &state_, now_ms, milliseconds(late_s), microjoules(stored_j));
+  }
+  bool go_on(std::size_t exit, std::int64_t image, double stored_j) override {
+    const std::uint16_t confidence = images_ ? images_->confidence[images_->at(image, exit)] : 0;
+    return mj_policy_go_on(&plan_, &state_, static_cast<unsigned>(exit), confidence, microjoules(stored_j)) != 0;
+  }
+  void end(std::size_t exit) override { mj_policy_end(&plan_, &state_, static_cast<unsigned>(exit)); }
+
+ private:
+  std::string name_;
+  const Outcomes* images_;
+  std::vector<std::int32_t> cost_uj_, level_cost_uj_;
+  std::vector<std::uint16_t> edges_, go_on_;
+  mj_policy_plan plan_{};
+  mj_policy_state state_{};
+};
+
+/// Knows of every image at which exit it is right first, and stops there; at the first exit when it never is. It spends the
+/// least on each answer, but does not know what the trace brings.
+class Clairvoyant final : public ExitPolicy {
+ public:
+  explicit Clairvoyant(const Outcomes& images) : images_(images) {}
+  std::string name() const override { return "clairvoyant"; }
+  void begin(double, double, double) override {}
+  bool go_on(std::size_t exit, std::int64_t image, double) override {
+    if (images_.correct[images_.at(image, exit)] != 0) return false;
+    for (std::size_t later = exit + 1; later < images_.exits.size(); ++later) {
+      if (images_.correct[images_.at(image, later)] != 0) return true;
+    }
+    return false;
+  }
+  void end(std::size_t) override {}
+
+ private:
+  const Outcomes& images_;
+};
+
+/// One level that goes on below a confidence, at every exit.
+ExitLevel threshold_level(const PolicySetting& setting, double confidence, std::vector<std::uint16_t>& edges) {
+  const std::size_t exits = setting.cost_j.size();
+  edges.assign(exits * (MJ_POLICY_BUCKETS - 1), share_of_32768(confidence));
+  return {.cost_j = setting.cost_j.back(), .accuracy = 0, .go_on = std::vector<std::uint16_t>(exits, 1)};
+}
+
+}  // namespace
+
+std::vector<std::string> policy_names(const PolicySetting& setting) {
+  std::vector<std::string> names = {"full"};
+  for (std::size_t k = 0; k + 1 < setting.exits.size(); ++k) names.push_back("exit:" + setting.exits[k]);
+  if (setting.exits.size() > 1) names.push_back("energy");
+  if (setting.exits.size() > 1 && setting.images) {
+    for (const char* name : {"confidence", "confidence-energy", "starvation", "clairvoyant"}) names.push_back(name);
+  }
+  return names;
+}
+
+std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetting& setting) {
+  const auto device = [&](mj_policy_kind kind, unsigned chosen = 0) {
+    return std::make_unique<DevicePolicy>(std::string(name), kind, chosen, setting, std::vector<ExitLevel>{}, std::vector<std::uint16_t>{});
+  };
+  if (name == "full") return device(MJ_POLICY_FULL);
+  if (name == "energy") return device(MJ_POLICY_ENERGY);
+  if (name.starts_with("exit:")) {
+    const std::string_view exit = name.substr(5);
+    for (std::size_t k = 0; k < setting.exits.size(); ++k) {
+      if (setting.exits[k] == exit) return device(MJ_POLICY_FIXED, static_cast<unsigned>(k));
+    }
+    fail("policy '{}': there is no exit '{}'; the network has {}", name, exit, fmt::join(setting.exits, ", "));
+  }
+  const bool threshold = name.starts_with("confidence:");
+  const bool by_confidence = threshold || name == "confidence" || name == "confidence-energy" || name == "starvation" || name == "clairvoyant";
+  if (!by_confidence) {
+    const std::vector<std::string> known = {"full", "energy", "confidence", "confidence-energy", "starvation", "clairvoyant"};
+    const auto meant = nearest(name, known);
+    fail("unknown policy '{}'{}; known: {}, exit:NAME, confidence:SHARE", name, meant ? fmt::format(" (did you mean {}?)", *meant) : "",
+         fmt::join(known, ", "));
+  }
+  if (!setting.images) fail("policy '{}' looks at confidences; give --data and --model, or --outcomes", name);
+  if (name == "clairvoyant") return std::make_unique<Clairvoyant>(*setting.images);
+  std::vector<std::uint16_t> edges;
+  if (threshold) {
+    const auto value = parse_number(name.substr(11));
+    if (!value || !(*value >= 0 && *value <= 1)) fail("policy '{}': '{}' is no confidence; expected 0 to 1", name, name.substr(11));
+    const ExitLevel level = threshold_level(setting, *value, edges);
+    return std::make_unique<DevicePolicy>(std::string(name), MJ_POLICY_CONFIDENCE, 0, setting, std::vector<ExitLevel>{level}, edges);
+  }
+  const BucketModel model = learn_buckets(setting.tables ? *setting.tables : *setting.images);
+  edges = model.edges;
+  const std::vector<ExitLevel> levels = thinned(exit_levels(model, setting.cost_j), kMostLevels);
+  const mj_policy_kind kind = name == "confidence"   ? MJ_POLICY_CONFIDENCE
+                              : name == "starvation" ? MJ_POLICY_STARVATION
+                                                     : MJ_POLICY_CONFIDENCE_ENERGY;
+  // By confidence alone: the cheapest level that loses no more than one point to the most accurate.
+  std::size_t chosen = levels.size() - 1;
+  while (chosen > 0 && levels[chosen - 1].accuracy >= levels.back().accuracy - 0.01) --chosen;
+  return std::make_unique<DevicePolicy>(std::string(name), kind, static_cast<unsigned>(chosen), setting, levels, edges);
+}
+
+}  // namespace mj
