@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "mj/arch/family.h"
 #include "mj/base/error.h"
@@ -87,6 +88,22 @@ Graph build(const Architecture& architecture, const Shape& input, std::int64_t c
     graph.metadata[kArchitectureKey] = to_text(architecture);
     return graph;
   });
+}
+
+std::vector<Architecture> members_up_to(const Architecture& largest, std::span<const int> depths,
+                                        std::span<const int> widths, std::span<const int> stem_strides) {
+  std::vector<int> narrower;
+  std::ranges::copy_if(widths, std::back_inserter(narrower), [&](int width) { return width < largest.width; });
+  narrower.push_back(largest.width);
+  std::vector<Architecture> members;
+  for (int depth : depths) {
+    for (int width : narrower) {
+      for (int stride : stem_strides) {
+        if (depth <= largest.depth && stride >= largest.stem_stride) members.push_back({largest.family, depth, width, stride});
+      }
+    }
+  }
+  return members;
 }
 
 std::vector<Architecture> students_of(const Architecture& teacher) {

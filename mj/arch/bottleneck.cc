@@ -19,6 +19,7 @@ struct Member {
 constexpr Member kMembers[] = {{11, {1, 1, 1, 0}}, {14, {1, 1, 1, 1}},  {26, {2, 2, 2, 2}}, {38, {3, 3, 3, 3}},
                                {50, {3, 4, 6, 3}}, {101, {3, 4, 23, 3}}, {152, {3, 8, 36, 3}}};
 constexpr int kWidths[] = {4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256};
+constexpr int kStemStrides[] = {1, 2};
 constexpr int kExpansion = 4;
 
 const Member* member(int depth) {
@@ -33,7 +34,7 @@ void check(const Architecture& architecture) {
   if (architecture.width < 1 || architecture.width > 256) {
     fail("width {} is out of range; expected 1 to 256", architecture.width);
   }
-  if (architecture.stem_stride != 1 && architecture.stem_stride != 2) {
+  if (std::ranges::find(kStemStrides, architecture.stem_stride) == std::end(kStemStrides)) {
     fail("stem stride {} is out of range; expected 1 (for 32 pixels) or 2 (for 224)", architecture.stem_stride);
   }
 }
@@ -70,17 +71,9 @@ Graph build_bottleneck(const Architecture& architecture, const Shape& input, std
 }
 
 std::vector<Architecture> smaller(const Architecture& teacher) {
-  std::vector<Architecture> members;
-  for (const Member& candidate : kMembers) {
-    if (candidate.depth > teacher.depth) continue;
-    for (int stride = teacher.stem_stride; stride <= 2; ++stride) {
-      members.push_back({teacher.family, candidate.depth, teacher.width, stride});
-      for (int width : kWidths) {
-        if (width < teacher.width) members.push_back({teacher.family, candidate.depth, width, stride});
-      }
-    }
-  }
-  return members;
+  std::vector<int> depths;
+  for (const Member& candidate : kMembers) depths.push_back(candidate.depth);
+  return members_up_to(teacher, depths, kWidths, kStemStrides);
 }
 
 /// Every block of every stage does about the same work: half the side, twice the channels.

@@ -22,6 +22,7 @@ constexpr Member kMembers[] = {{53, {6, 6, 6, 6}},
                                {185, {6, 12, 40, 32}},
                                {201, {6, 12, 48, 32}}};
 constexpr int kGrowths[] = {4, 8, 12, 16, 24, 32, 48};
+constexpr int kStemStrides[] = {1, 2};
 constexpr int kBottleneck = 4;  // a 1x1 convolution gives 4 times the growth to the 3x3 one
 
 const Member* member(int depth) {
@@ -36,7 +37,7 @@ void check(const Architecture& architecture) {
   if (architecture.width < 1 || architecture.width > 48) {
     fail("growth {} is out of range; expected 1 to 48", architecture.width);
   }
-  if (architecture.stem_stride != 1 && architecture.stem_stride != 2) {
+  if (std::ranges::find(kStemStrides, architecture.stem_stride) == std::end(kStemStrides)) {
     fail("stem stride {} is out of range; expected 1 (for 32 pixels) or 2 (for 224)", architecture.stem_stride);
   }
 }
@@ -74,17 +75,9 @@ Graph build_densenet(const Architecture& architecture, const Shape& input, std::
 }
 
 std::vector<Architecture> smaller(const Architecture& teacher) {
-  std::vector<Architecture> members;
-  for (const Member& candidate : kMembers) {
-    if (candidate.depth > teacher.depth) continue;
-    for (int stride = teacher.stem_stride; stride <= 2; ++stride) {
-      members.push_back({teacher.family, candidate.depth, teacher.width, stride});
-      for (int growth : kGrowths) {
-        if (growth < teacher.width) members.push_back({teacher.family, candidate.depth, growth, stride});
-      }
-    }
-  }
-  return members;
+  std::vector<int> depths;
+  for (const Member& candidate : kMembers) depths.push_back(candidate.depth);
+  return members_up_to(teacher, depths, kGrowths, kStemStrides);
 }
 
 /// Multiply-accumulates on a 32x32 image, without stem and classifier.

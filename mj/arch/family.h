@@ -22,6 +22,11 @@ struct ArchitectureFamily {
   double (*work)(const Architecture& architecture);
 };
 
+/// Every combination of these depths, widths and stem strides that is no deeper, wider or of higher resolution than
+/// `largest`, whose own width counts among the widths.
+std::vector<Architecture> members_up_to(const Architecture& largest, std::span<const int> depths,
+                                        std::span<const int> widths, std::span<const int> stem_strides);
+
 /// He et al., Deep residual learning for image recognition, CVPR 2016, section 4.2.
 extern const ArchitectureFamily kResnet;
 /// The same, table 1: residual blocks of 1x1, 3x3 and 1x1 convolutions in four stages. Width: channels of the stem (64).

@@ -75,20 +75,9 @@ Graph build_resnet(const Architecture& architecture, const Shape& input, std::in
 }
 
 std::vector<Architecture> smaller(const Architecture& teacher) {
-  std::vector<int> widths;
-  for (int width : kWidths) {
-    if (width < teacher.width) widths.push_back(width);
-  }
-  widths.push_back(teacher.width);
-  std::vector<Architecture> members;
-  for (int depth = teacher.depth; depth >= 8; depth -= 6) {
-    for (int width : widths) {
-      for (int stride : kStemStrides) {
-        if (stride >= teacher.stem_stride) members.push_back({teacher.family, depth, width, stride});
-      }
-    }
-  }
-  return members;
+  std::vector<int> depths;
+  for (int depth = 8; depth <= teacher.depth; depth += 6) depths.push_back(depth);
+  return members_up_to(teacher, depths, kWidths, kStemStrides);
 }
 
 /// Multiply-accumulates for a 32x32x3 image and 10 classes: the order of a family hardly depends on the data.

@@ -54,6 +54,7 @@ void add_platform(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_run(CLI::App& app);
+void add_students(CLI::App& app);
 void add_train(CLI::App& app);
 
 }  // namespace mj::cli

@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("Every command explains itself: millijoule COMMAND --help");
   mj::cli::add_design(app);
+  mj::cli::add_students(app);
   mj::cli::add_inspect(app);
   mj::cli::add_profile(app);
   mj::cli::add_eval(app);

@@ -149,6 +149,27 @@ TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   }
 }
 
+TEST_F(Design, StudentsPrintsEveryCandidateAndTheChoice) {
+  const std::string data = "npy:" + folder_->path().string();
+  const Ran ran = millijoule({"students", "--arch", "resnet-8-w8-s1", "--platform", "msp430fr5994", "--budget", "1 mJ", "--data", data, "--json", "-"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const auto json = nlohmann::json::parse(ran.output);
+  EXPECT_EQ(json["budget_j"].get<double>(), 1e-3);
+  EXPECT_EQ(json["candidates"].size(), 3u * 3u - 1u);  // widths 4, 6, 8; strides 1, 2, 4
+  for (const auto& candidate : json["candidates"]) {
+    EXPECT_EQ(candidate["fits"].get<bool>(), candidate["energy_j"].get<double>() <= 1e-3) << candidate;
+    EXPECT_FALSE(candidate["verdict"].get<std::string>().empty());
+    if (candidate["architecture"] == json["chosen"]) EXPECT_TRUE(candidate["fits"].get<bool>());
+  }
+  const Ran by_model = millijoule({"students", "--model", *folder_ / "teacher.onnx", "--platform", "msp430fr5994", "--budget", "1 mJ", "--data",
+                                   data, "--probes", "2", "--probe-epochs", "1"});
+  ASSERT_EQ(by_model.exit_code, 0) << by_model.errors;
+  EXPECT_NE(by_model.output.find("chosen: "), std::string::npos) << by_model.output;
+  const Ran none = millijoule({"students", "--arch", "resnet-8-w8-s1", "--platform", "msp430fr5994", "--budget", "1 nJ", "--data", data});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_NE(none.errors.find("no student fits 1.00 nJ per inference"), std::string::npos) << none.errors;
+}
+
 TEST_F(Design, DistilDerivesTemperatureAndWeight) {
   const Ran ran = millijoule({"distil", "--teacher", *folder_ / "teacher.onnx", "--student", "resnet-8-w4-s2", "--data",
                               "npy:" + folder_->path().string(), "--epochs", "20", "--batch", "32", "--lr", "0.05", "--threads", "2",

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "mj/arch/architecture.h"
+#include "mj/base/error.h"
+#include "mj/base/text.h"
+#include "mj/cli/command.h"
+#include "mj/data/dataset.h"
+#include "mj/flow/identify.h"
+#include "mj/flow/train_job.h"
+#include "mj/io/onnx.h"
+
+namespace mj::cli {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string architecture, model, platform, energy, nvm, ram, data;
+  std::string device = "auto";
+  int probes = 1;
+  TrainOptions probe;
+};
+
+/// What students are smaller members of, from --arch or from what the model says of itself.
+Architecture teacher_of(const Options& options) {
+  if (!options.architecture.empty()) return parse_architecture(options.architecture);
+  const std::string said = architecture_of(read_model(options.model));
+  if (said.empty()) fail("{}: does not say its architecture; name it with --arch", options.model);
+  return parse_architecture(said);
+}
+
+Limits limits_of(const Options& options, const Platform& platform) {
+  return {parse_energy(options.energy),
+          options.nvm.empty() ? static_cast<Bytes>(platform.nvm_bytes.value) : parse_bytes(options.nvm),
+          options.ram.empty() ? static_cast<Bytes>(platform.ram_bytes.value) : parse_bytes(options.ram)};
+}
+
+void print_candidates(const std::vector<Candidate>& candidates, const Limits& limits, const Platform& platform) {
+  // The table's columns are right-aligned; sentences read better from the left.
+  std::size_t widest = 0;
+  for (const Candidate& c : candidates) widest = std::max(widest, c.verdict.size());
+  std::vector<std::vector<std::string>> rows;
+  for (const Candidate& c : candidates) {
+    rows.push_back({(c.chosen ? "* " : "  ") + to_text(c.architecture), thousands(c.parameters), thousands(c.macs), to_text(c.energy),
+                    to_text(c.latency), bytes_text(c.nvm_bytes), bytes_text(c.ram_bytes),
+                    c.probe_accuracy ? fmt::format("{:.2f} %", *c.probe_accuracy * 100) : "", fmt::format("  {:<{}}", c.verdict, widest)});
+  }
+  fmt::print("{}", table_text(std::vector<std::string>{"  student", "parameters", "MACs", "energy", "latency", "NVM", "RAM", "probe", fmt::format("  {:<{}}", "why", widest)}, rows));
+  fmt::print("\non {}, within {} per inference, {} of NVM and {} of RAM\n", platform.title, to_text(limits.energy),
+             bytes_text(limits.nvm), bytes_text(limits.ram));
+}
+
+nlohmann::ordered_json json_of(const Candidate& c) {
+  nlohmann::ordered_json json = {{"architecture", to_text(c.architecture)}, {"parameters", c.parameters}, {"macs", c.macs},
+                                 {"energy_j", c.energy.value}, {"latency_s", c.latency.value}, {"nvm_bytes", c.nvm_bytes},
+                                 {"ram_bytes", c.ram_bytes}, {"fits", c.fits}, {"verdict", c.verdict}};
+  if (c.probe_accuracy) json["probe_accuracy"] = *c.probe_accuracy;
+  return json;
+}
+
+}  // namespace
+
+void add_students(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->probe.epochs = 2;
+  CLI::App& command = add_command(app, options->common, "students", "which smaller networks fit a budget, and which is best",
+                                  "millijoule students --arch resnet-14-w16 --platform msp430fr5994 --budget \"3 mJ\" --data fashion-mnist", true);
+  CLI::Option* architecture = command.add_option("--arch", options->architecture, "architecture whose smaller members are candidates")->type_name("NAME");
+  command.add_option("--model", options->model, "a teacher that says its architecture")->type_name("MODEL")->excludes(architecture);
+  command.add_option("--platform", options->platform, "device: a name of 'platform list', or a description's file")->required()->type_name("NAME");
+  command.add_option("--budget", options->energy, "energy per inference, e.g. \"3 mJ\"")->required()->type_name("ENERGY");
+  command.add_option("--nvm", options->nvm, "less non-volatile memory than the device has")->type_name("BYTES");
+  command.add_option("--ram", options->ram, "less RAM than the device has")->type_name("BYTES");
+  command.add_option("--data", options->data, "data set: its images' size and classes (docs/data.md)")->required()->type_name("SET");
+  command.add_option("--probes", options->probes, "how many of the largest are trained briefly, by labels alone; 1 trusts size")->type_name("N")->check(CLI::Range(1, 20));
+  command.add_option("--probe-epochs", options->probe.epochs, "epochs of these short trainings")->type_name("N")->check(CLI::Range(1, 1000));
+  command.add_option("--device", options->device, "where to train: auto, cpu or cuda")->type_name("NAME");
+  command.callback([options] {
+    if (options->architecture.empty() && options->model.empty()) throw CLI::RequiredError("--arch or --model");
+    TerminalProgress progress;
+    const Platform platform = find_platform(options->platform);
+    const Limits limits = limits_of(*options, platform);
+    const Architecture teacher = teacher_of(*options);
+    const DataSet data = read_dataset(options->data, Half::kTrain);
+    std::vector<Candidate> candidates = characterise(students_of(teacher), data.train.shape, data.classes(), platform);
+    options->probe.seed = options->common.seed;
+    options->probe.device = parse_device(options->device);
+    const Split split = split_validation(data.train, 1.0 / 12, options->common.seed);
+    const Preprocess preprocess = options->probes > 1 ? standardise(split.train) : Preprocess{};
+    const std::size_t chosen = identify(candidates, limits, options->probes, split.validation.size(), [&](const Architecture& student) {
+      Graph graph = build(student, data.train.shape, data.classes(), options->common.seed);
+      graph.preprocess = preprocess;
+      return train(graph, split.train, split.validation, options->probe, {}, progress).validation_accuracy;
+    });
+    if (!json_on_stdout(options->common)) print_candidates(candidates, limits, platform);
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (const Candidate& candidate : candidates) all.push_back(json_of(candidate));
+    write_json(options->common, {{"schema", 1},
+                                 {"budget_j", limits.energy.value},
+                                 {"candidates", all},
+                                 {"chosen", to_text(candidates[chosen].architecture)}});
+  });
+}
+
+}  // namespace mj::cli
