@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_kernels.h"
+#include "mj_store.h"
 #include "mj_window.h"
 
 static int32_t sum_of(const mj_pool* pool, const int8_t* x, int16_t rows, int16_t cols) {
@@ -36,8 +37,9 @@ void mj_avg_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y) 
   for (row = tile.row0; row < tile.row1; ++row) {
     const mj_taps rows = mj_taps_inside(top, pool->kernel_h, 1, pool->in_h);
     int16_t col;
-    int16_t left = (int16_t)-pool->pad_left;
-    for (col = 0; col < pool->out_w; ++col) {
+    int16_t left = (int16_t)(tile.col0 * pool->stride_w - pool->pad_left);
+    int8_t* to = y + (size_t)tile.col0 * channels;
+    for (col = tile.col0; col < tile.col1; ++col) {
       const mj_taps cols = mj_taps_inside(left, pool->kernel_w, 1, pool->in_w);
       const int16_t inside = (int16_t)((rows.last - rows.first) * (cols.last - cols.first));
       const int16_t count = pool->whole != 0 ? pool->whole : inside;
@@ -50,11 +52,12 @@ void mj_avg_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y) 
       for (ch = tile.ch0; ch < tile.ch1; ++ch) {
         const int32_t sum = sum_of(pool, corner + ch, (int16_t)(rows.last - rows.first), (int16_t)(cols.last - cols.first));
         const int32_t mean = mean_of(sum + padding, count);
-        y[ch] = (int8_t)(mean < pool->low ? pool->low : mean > pool->high ? pool->high : mean);
+        mj_store_i8(&to[ch], (int8_t)(mean < pool->low ? pool->low : mean > pool->high ? pool->high : mean));
       }
       left = (int16_t)(left + pool->stride_w);
-      y += channels;
+      to += channels;
     }
+    y += (size_t)pool->out_w * channels;
     top = (int16_t)(top + pool->stride_h);
   }
 }

@@ -2,6 +2,7 @@
 #include "mj_arithmetic.h"
 #include "mj_kernels.h"
 #include "mj_port.h"
+#include "mj_store.h"
 
 static int16_t* zeros(int16_t* to, size_t n) {
   memset(to, 0, n * sizeof(int16_t));
@@ -64,7 +65,8 @@ static MJ_NOINLINE const int8_t* channels(const mj_weights* weights, int16_t c, 
                                           const int16_t* patch, size_t taps, const mj_output* out, int8_t* y) {
   for (; c < end; ++c) {
     const int32_t sum = mj_dot_s16(weights->bias[c], patch, weight, taps);
-    *y++ = mj_requantize(sum, weights->multiplier[c], weights->shift[c], out);
+    mj_store_i8(y, mj_requantize(sum, weights->multiplier[c], weights->shift[c], out));
+    ++y;
     weight += taps;
   }
   return weight;
@@ -81,8 +83,9 @@ void mj_conv2d(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weig
   y += (size_t)tile.row0 * (size_t)conv->out_w * (size_t)conv->out_c;
   for (row = tile.row0; row < tile.row1; ++row) {
     int16_t col;
-    int16_t left = (int16_t)-conv->pad_left;
-    for (col = 0; col < conv->out_w; ++col) {
+    int16_t left = (int16_t)(tile.col0 * conv->stride_w - conv->pad_left);
+    int8_t* to = y + (size_t)tile.col0 * (size_t)conv->out_c;
+    for (col = tile.col0; col < tile.col1; ++col) {
       const int8_t* weight = weights->weight;
       const int8_t* group_x = x + (size_t)first_group * (size_t)group_in;
       int16_t end = (int16_t)((first_group + 1) * group_out);
@@ -91,14 +94,15 @@ void mj_conv2d(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weig
         const int16_t last = end < tile.ch1 ? end : tile.ch1;
         gather(conv, group_x, top, left, group_in, patch);
         weight = channels(weights, (int16_t)(ch - tile.ch0), (int16_t)(last - tile.ch0), weight, patch, taps,
-                          &conv->out, y + ch);
+                          &conv->out, to + ch);
         group_x += group_in;
         ch = last;
         end = (int16_t)(end + group_out);
       }
       left = (int16_t)(left + conv->stride_w);
-      y += conv->out_c;
+      to += conv->out_c;
     }
+    y += (size_t)conv->out_w * (size_t)conv->out_c;
     top = (int16_t)(top + conv->stride_h);
   }
 }

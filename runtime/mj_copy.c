@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_kernels.h"
-#include "mj_port.h"
+#include "mj_store.h"
 
 static void copy_line(const mj_box* box, const int8_t* x, int8_t* y) {
   const size_t from = box->from[3];
   const size_t to = box->to[3];
   size_t n = box->size[3];
   if (from == 1 && to == 1) {
-    memcpy(y, x, n);
+    mj_store_bytes(y, x, n);
     return;
   }
   for (; n != 0; --n) {
-    *y = *x;
+    mj_store_i8(y, *x);
     x += from;
     y += to;
   }

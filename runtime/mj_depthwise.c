@@ -2,6 +2,7 @@
 #include "mj_arithmetic.h"
 #include "mj_kernels.h"
 #include "mj_port.h"
+#include "mj_store.h"
 #include "mj_window.h"
 
 void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weights* weights, int8_t* y) {
@@ -16,8 +17,9 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
   for (row = tile.row0; row < tile.row1; ++row) {
     const mj_taps rows = mj_taps_inside(top, conv->kernel_h, conv->dilation_h, conv->in_h);
     int16_t col;
-    int16_t left = (int16_t)-conv->pad_left;
-    for (col = 0; col < conv->out_w; ++col) {
+    int16_t left = (int16_t)(tile.col0 * conv->stride_w - conv->pad_left);
+    int8_t* to = y + (size_t)tile.col0 * (size_t)conv->out_c;
+    for (col = tile.col0; col < tile.col1; ++col) {
       const mj_taps cols = mj_taps_inside(left, conv->kernel_w, conv->dilation_w, conv->in_w);
       const size_t run = (size_t)(cols.last - cols.first);
       int16_t in_ch = (int16_t)(tile.ch0 / per_input);
@@ -40,7 +42,7 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
           from += row_step;
           taps += conv->kernel_w;
         }
-        y[ch] = mj_requantize(sum, weights->multiplier[c], weights->shift[c], &conv->out);
+        mj_store_i8(&to[ch], mj_requantize(sum, weights->multiplier[c], weights->shift[c], &conv->out));
         weight += window;
         if (--left_of_input == 0) {
           left_of_input = per_input;
@@ -48,8 +50,9 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
         }
       }
       left = (int16_t)(left + conv->stride_w);
-      y += conv->out_c;
+      to += conv->out_c;
     }
+    y += (size_t)conv->out_w * (size_t)conv->out_c;
     top = (int16_t)(top + conv->stride_h);
   }
 }

@@ -2,22 +2,46 @@
 #include "mj_arithmetic.h"
 #include "mj_kernels.h"
 #include "mj_port.h"
+#include "mj_store.h"
 
-void mj_fully_connected(const mj_linear* linear, mj_tile tile, const int8_t* x, const mj_weights* weights, int8_t* y) {
+/* A sum in memory that may have any alignment. */
+static int32_t sum_at(const int8_t* from, int16_t c) {
+  int32_t sum;
+  memcpy(&sum, from + (size_t)c * sizeof sum, sizeof sum);
+  return sum;
+}
+
+void mj_fully_connected_part(const mj_linear* linear, mj_tile tile, const mj_part* part, const int8_t* x,
+                             const mj_weights* weights, int8_t* y) {
   const size_t features = (size_t)linear->in_c;
+  const size_t terms = (size_t)(part->end - part->begin);
   int16_t row;
-  x += (size_t)tile.row0 * features;
+  x += (size_t)tile.row0 * features + (size_t)part->begin;
   y += (size_t)tile.row0 * (size_t)linear->out_c;
   for (row = tile.row0; row < tile.row1; ++row) {
-    const int8_t* weight = weights->weight;
+    const int8_t* weight = weights->weight + part->begin;
     int16_t ch;
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
       const int16_t c = (int16_t)(ch - tile.ch0);
-      const int32_t sum = mj_dot_s8(weights->bias[c], x, weight, features);
-      y[ch] = mj_requantize(sum, weights->multiplier[c], weights->shift[c], &linear->out);
+      const int32_t start = part->from != NULL ? sum_at(part->from, c) : weights->bias[c];
+      const int32_t sum = mj_dot_s8(start, x, weight, terms);
+      if (part->to != NULL) {
+        mj_store_bytes(part->to + (size_t)c * sizeof sum, &sum, sizeof sum);
+      } else {
+        mj_store_i8(&y[ch], mj_requantize(sum, weights->multiplier[c], weights->shift[c], &linear->out));
+      }
       weight += features;
     }
     x += features;
     y += linear->out_c;
   }
+}
+
+void mj_fully_connected(const mj_linear* linear, mj_tile tile, const int8_t* x, const mj_weights* weights, int8_t* y) {
+  mj_part all;
+  all.begin = 0;
+  all.end = linear->in_c;
+  all.from = NULL;
+  all.to = NULL;
+  mj_fully_connected_part(linear, tile, &all, x, weights, y);
 }

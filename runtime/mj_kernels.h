@@ -2,7 +2,8 @@
 /*
  * int8 kernels with the arithmetic of TFLite's reference kernels.
  *
- * A kernel computes one tile of its output: rows row0..row1-1, and channels ch0..ch1-1 where it can be split by channel.
+ * A kernel computes one tile of its output: rows row0..row1-1, and where it can be split so, columns col0..col1-1 and
+ * channels ch0..ch1-1.
  * What a tile holds depends on nothing but the inputs, so the whole output may be computed at once or tile by tile, in any
  * order and more than once. Activations are {height, width, channels}, channels last; x and y point to whole activations.
  */
@@ -16,6 +17,7 @@
 
 typedef struct {
   int16_t row0, row1;
+  int16_t col0, col1;
   int16_t ch0, ch1;
 } mj_tile;
 
@@ -54,6 +56,17 @@ typedef struct {
 } mj_linear;
 
 void mj_fully_connected(const mj_linear* linear, mj_tile tile, const int8_t* x, const mj_weights* weights, int8_t* y);
+
+/* Terms begin..end-1 of the sums of a tile. The sums so far (int32, one per channel of the tile) come from `from`, the
+   bias where that is NULL; they go to `to`, or where that is NULL, finished, to y. */
+typedef struct {
+  int16_t begin, end;
+  const int8_t* from;
+  int8_t* to;
+} mj_part;
+
+void mj_fully_connected_part(const mj_linear* linear, mj_tile tile, const mj_part* part, const int8_t* x,
+                             const mj_weights* weights, int8_t* y);
 
 typedef struct {
   int16_t in_h, in_w, channels;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_kernels.h"
+#include "mj_store.h"
 #include "mj_window.h"
 
 void mj_max_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y) {
@@ -11,8 +12,9 @@ void mj_max_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y) 
   for (row = tile.row0; row < tile.row1; ++row) {
     const mj_taps rows = mj_taps_inside(top, pool->kernel_h, 1, pool->in_h);
     int16_t col;
-    int16_t left = (int16_t)-pool->pad_left;
-    for (col = 0; col < pool->out_w; ++col) {
+    int16_t left = (int16_t)(tile.col0 * pool->stride_w - pool->pad_left);
+    int8_t* to = y + (size_t)tile.col0 * channels;
+    for (col = tile.col0; col < tile.col1; ++col) {
       const mj_taps cols = mj_taps_inside(left, pool->kernel_w, 1, pool->in_w);
       const int8_t* corner = x;
       int16_t ch;
@@ -34,11 +36,12 @@ void mj_max_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y) 
           }
           line += pitch;
         }
-        y[ch] = best > pool->high ? (int8_t)pool->high : best;
+        mj_store_i8(&to[ch], best > pool->high ? (int8_t)pool->high : best);
       }
       left = (int16_t)(left + pool->stride_w);
-      y += channels;
+      to += channels;
     }
+    y += (size_t)pool->out_w * channels;
     top = (int16_t)(top + pool->stride_h);
   }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_arithmetic.h"
 #include "mj_kernels.h"
+#include "mj_store.h"
 
 static int32_t sum_over(const mj_mean* mean, const int8_t* x) {
   int32_t sum = 0;
@@ -24,7 +25,8 @@ void mj_mean_over(const mj_mean* mean, mj_tile tile, const int8_t* x, int8_t* y)
     size_t i;
     for (i = 0; i < mean->size[1]; ++i) {
       const int32_t sum = sum_over(mean, from) - mean->in_sum_zero;
-      *y++ = mj_requantize(sum, mean->multiplier, mean->shift, &mean->out);
+      mj_store_i8(y, mj_requantize(sum, mean->multiplier, mean->shift, &mean->out));
+      ++y;
       from += mean->step[1];
     }
   }

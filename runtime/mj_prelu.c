@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_arithmetic.h"
 #include "mj_loops.h"
+#include "mj_store.h"
 
 static void prelu_line(const void* kernel, const int8_t* a, const int8_t* b, int8_t* y) {
   const mj_slope* slope = (const mj_slope*)kernel;
@@ -12,7 +13,8 @@ static void prelu_line(const void* kernel, const int8_t* a, const int8_t* b, int
     } else {
       value = mj_scale(value * ((int32_t)*b - slope->b_zero), slope->negative_multiplier, slope->negative_shift);
     }
-    *y++ = mj_saturate(value, &slope->out);
+    mj_store_i8(y, mj_saturate(value, &slope->out));
+    ++y;
     a += slope->loops.a_step[3];
     b += slope->loops.b_step[3];
   }

@@ -2,6 +2,7 @@
 #include "mj_arithmetic.h"
 #include "mj_kernels.h"
 #include "mj_port.h"
+#include "mj_store.h"
 
 #define SUM_INTEGER_BITS 12 /* the sum of exponentials is Q12.19 */
 
@@ -49,7 +50,7 @@ void mj_softmax_rows(const mj_softmax* softmax, mj_tile tile, const int8_t* x, i
     reciprocal = one_over_one_plus((int32_t)((uint32_t)sum - 0x80000000u));
     for (i = 0; i < softmax->depth; ++i) {
       const int32_t part = mj_high_multiply(reciprocal, exp_at(softmax, (int16_t)(largest - x[i])));
-      y[i] = mj_saturate(mj_round_shift(part, exponent), &probability);
+      mj_store_i8(&y[i], mj_saturate(mj_round_shift(part, exponent), &probability));
     }
     x += softmax->depth;
     y += softmax->depth;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_arithmetic.h"
 #include "mj_loops.h"
+#include "mj_store.h"
 
 #define LEFT_SHIFT 20 /* of both inputs, before they are brought to one scale */
 
@@ -20,8 +21,9 @@ static void add_line(const void* kernel, const int8_t* a, const int8_t* b, int8_
   const mj_sum* sum = (const mj_sum*)kernel;
   size_t n;
   for (n = sum->loops.size[3]; n != 0; --n) {
-    *y++ = finished(sum, scaled(*a, sum->a_zero, sum->a_multiplier, sum->a_shift) +
-                             scaled(*b, sum->b_zero, sum->b_multiplier, sum->b_shift));
+    mj_store_i8(y, finished(sum, scaled(*a, sum->a_zero, sum->a_multiplier, sum->a_shift) +
+                                     scaled(*b, sum->b_zero, sum->b_multiplier, sum->b_shift)));
+    ++y;
     a += sum->loops.a_step[3];
     b += sum->loops.b_step[3];
   }
@@ -31,8 +33,9 @@ static void subtract_line(const void* kernel, const int8_t* a, const int8_t* b, 
   const mj_sum* sum = (const mj_sum*)kernel;
   size_t n;
   for (n = sum->loops.size[3]; n != 0; --n) {
-    *y++ = finished(sum, scaled(*a, sum->a_zero, sum->a_multiplier, sum->a_shift) -
-                             scaled(*b, sum->b_zero, sum->b_multiplier, sum->b_shift));
+    mj_store_i8(y, finished(sum, scaled(*a, sum->a_zero, sum->a_multiplier, sum->a_shift) -
+                                     scaled(*b, sum->b_zero, sum->b_multiplier, sum->b_shift)));
+    ++y;
     a += sum->loops.a_step[3];
     b += sum->loops.b_step[3];
   }

@@ -51,6 +51,7 @@ void add_emit(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_platform(CLI::App& app);
+void add_powercut(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_run(CLI::App& app);

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "mj/base/error.h"
+#include "mj/base/units.h"
 #include "mj/emit/firmware.h"
 #include "mj/ir/tensor.h"
 
@@ -18,12 +19,6 @@ constexpr const char* kSpdx = "/* SPDX-License-Identifier: MIT-0 */\n";
 
 const Type& input_type(const Program& program) { return program.graph.type(program.graph.inputs[0]); }
 
-Bytes offset_of(const Graph& graph, ValueId value) {
-  const auto found = std::ranges::find(graph.plan->buffers, value, &Buffer::value);
-  MJ_CHECK(found != graph.plan->buffers.end());
-  return found->offset;
-}
-
 std::string value_macros(const std::string& prefix, const Type& type) {
   const Affine affine = int8_affine(type, "value");
   std::string text;
@@ -32,6 +27,16 @@ std::string value_macros(const std::string& prefix, const Type& type) {
   fmt::format_to(out, "#define {}_BYTES {}\n", prefix, type.bytes());
   fmt::format_to(out, "#define {}_SCALE {}\n", prefix, float_literal(affine.scale));
   fmt::format_to(out, "#define {}_ZERO_POINT ({})\n", prefix, affine.zero_point);
+  return text;
+}
+
+/// `#define AT_VALUE offset` for every activation, in order of birth.
+std::string place_macros(const Graph& graph) {
+  std::string text = "\n/* Where each activation lies in the arena. */\n";
+  for (const Buffer& buffer : graph.plan->buffers) {
+    fmt::format_to(std::back_inserter(text), "#define AT_{} {} /* {}, {} */\n", buffer.value, buffer.offset,
+                   comment_text(graph.value(buffer.value).name), bytes_text(buffer.size));
+  }
   return text;
 }
 
@@ -69,12 +74,13 @@ std::string pixel_definitions(const std::vector<Int8Table>& tables) {
   return text;
 }
 
+/// From `pixels` to `to`.
 std::string pixel_loop(const Program& program, std::size_t tables) {
   const Bytes bytes = input_type(program).bytes();
   if (tables == 1) {
     return fmt::format(R"(  size_t i;
   for (i = 0; i < {}u; ++i) {{
-    to[i] = pixel_0[pixels[i]];
+    mj_store_i8(&to[i], pixel_0[pixels[i]]);
   }}
 )",
                        bytes);
@@ -82,14 +88,96 @@ std::string pixel_loop(const Program& program, std::size_t tables) {
   return fmt::format(R"(  size_t i, c;
   for (i = 0; i < {}u; i += {}u) {{
     for (c = 0; c < {}u; ++c) {{
-      to[i + c] = pixel_tables[c][pixels[i + c]];
+      mj_store_i8(&to[i + c], pixel_tables[c][pixels[i + c]]);
     }}
   }}
 )",
                      bytes, tables, tables);
 }
 
+std::string state_summary(const Program& program) {
+  return fmt::format("Call {0}_init once; then write an input, call {0}_infer and read the outputs.\n"
+                     " * Nothing is allocated: all memory it writes is in {0}_state.", program.name);
+}
+
+std::string continuous_interface(const Program& program) {
+  return fmt::format(R"(
+/* Volatile memory: nothing in it need survive from one inference to the next. */
+#define {1}_STATE_BYTES {2}
+typedef struct {{
+{3}}} {0}_state;
+
+/* What the report says is what the compiler makes. */
+typedef char {0}_assert_state_bytes[sizeof({0}_state) == {1}_STATE_BYTES ? 1 : -1];
+
+void {0}_init({0}_state* state);
+
+/* Where the {1}_INPUT_BYTES of the input go. They are overwritten by {0}_infer. */
+int8_t* {0}_input({0}_state* state);
+
+/* Writes the input from unsigned bytes 0..255 in the input's order, as the model wants its pixels. */
+void {0}_set_input_u8({0}_state* state, const uint8_t* pixels);
+
+void {0}_infer({0}_state* state);
+
+/* Output k, valid from {0}_infer until the next input is written. */
+const int8_t* {0}_output(const {0}_state* state, uint8_t k);
+)",
+                 program.name, program.macro, state_bytes(program.graph), state_struct(program));
+}
+
+std::string continuous_code(const Program& program, const std::string& pixels) {
+  const Graph& graph = program.graph;
+  std::string text;
+  auto out = std::back_inserter(text);
+  fmt::format_to(out, R"(void {0}_init({0}_state* state) {{ state->arena[0] = 0; }}
+
+int8_t* {0}_input({0}_state* state) {{ return state->arena + AT_{1}; }}
+
+void {0}_set_input_u8({0}_state* state, const uint8_t* pixels) {{
+  int8_t* to = {0}_input(state);
+{2}}}
+
+void {0}_infer({0}_state* state) {{
+)",
+                 program.name, graph.inputs[0], pixels);
+  std::string calls;
+  for (std::size_t i = 0; i < program.layers.size(); ++i) {
+    if (program.layers[i].calls.empty()) continue;
+    calls += fmt::format("  /* {} */\n", node_title(graph, i));
+    for (const KernelCall& call : program.layers[i].calls) calls += "  " + with_tile(call.text, whole_tile(call.extent));
+  }
+  if (calls.empty()) {
+    text += "  (void)state;\n";
+  } else {
+    text += "  int8_t* arena = state->arena;\n";
+    if (scratch_bytes(graph) > 0) text += "  int16_t* scratch = state->scratch;\n";
+    text += calls;
+  }
+  fmt::format_to(out, "}}\n\nconst int8_t* {0}_output(const {0}_state* state, uint8_t k) {{\n", program.name);
+  if (graph.outputs.size() == 1) {
+    return text + fmt::format("  (void)k;\n  return state->arena + AT_{};\n}}\n", graph.outputs[0]);
+  }
+  std::vector<std::string> offsets;
+  for (const ValueId output : graph.outputs) offsets.push_back(fmt::format("AT_{}", output));
+  fmt::format_to(out, "  static const size_t offsets[{}_OUTPUTS] = {{{}}};\n  return state->arena + offsets[k];\n}}\n",
+                 program.macro, fmt::join(offsets, ", "));
+  return text;
+}
+
 }  // namespace
+
+std::string node_title(const Graph& graph, std::size_t i) {
+  const Node& node = graph.nodes[i];
+  return fmt::format("{}: {} {} -> {}", i, op_name(node.op), comment_text(node.name),
+                     shape_text(graph.type(node.output).shape));
+}
+
+std::string with_tile(std::string text, std::string_view tile) {
+  const std::size_t at = text.find(kTile);
+  MJ_CHECK(at != std::string::npos);
+  return text.replace(at, std::string_view(kTile).size(), tile);
+}
 
 std::vector<Int8Table> pixel_tables(const Graph& graph) {
   const Type& type = graph.type(graph.inputs[0]);
@@ -118,14 +206,13 @@ std::string print_header(const Program& program) {
   std::string text = kSpdx;
   auto out = std::back_inserter(text);
   fmt::format_to(out, R"(/*
- * An int8 neural network. Call {0}_init once; then write an input, call {0}_infer and read the outputs.
- * Nothing is allocated: all memory it writes is in {0}_state.
+ * An int8 neural network. {4}
  */
 #ifndef {1}_H
 #define {1}_H
 
 #include <stdint.h>
-
+{5}
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -135,7 +222,9 @@ extern "C" {{
 
 /* A real number is SCALE * (q - ZERO_POINT). Images are {{height, width, channels}}. */
 {3})",
-                 program.name, program.macro, program.build_id, value_macros(program.macro + "_INPUT", input_type(program)));
+                 program.name, program.macro, program.build_id, value_macros(program.macro + "_INPUT", input_type(program)),
+                 is_intermittent(program) ? units_summary(program) : state_summary(program),
+                 is_intermittent(program) ? "\n#include \"mj_units.h\"\n" : "");
   fmt::format_to(out, "\n#define {}_OUTPUTS {}\n", program.macro, graph.outputs.size());
   for (std::size_t k = 0; k < graph.outputs.size(); ++k) {
     fmt::format_to(out, "/* output {}: {} */\n{}", k, comment_text(graph.value(graph.outputs[k]).name),
@@ -145,54 +234,27 @@ extern "C" {{
     fmt::format_to(out, "\n#define {1}_CLASSES {2}\nextern const char* const {0}_class_names[{1}_CLASSES];\n", program.name,
                    program.macro, graph.class_names.size());
   }
-  fmt::format_to(out, R"(
-/* Volatile memory: nothing in it need survive from one inference to the next. */
-#define {1}_STATE_BYTES {2}
-typedef struct {{
-{3}}} {0}_state;
-
-/* What the report says is what the compiler makes. */
-typedef char {0}_assert_state_bytes[sizeof({0}_state) == {1}_STATE_BYTES ? 1 : -1];
-
-void {0}_init({0}_state* state);
-
-/* Where the {1}_INPUT_BYTES of the input go. They are overwritten by {0}_infer. */
-int8_t* {0}_input({0}_state* state);
-
-/* Writes the input from unsigned bytes 0..255 in the input's order, as the model wants its pixels. */
-void {0}_set_input_u8({0}_state* state, const uint8_t* pixels);
-
-void {0}_infer({0}_state* state);
-
-/* Output k, valid from {0}_infer until the next input is written. */
-const int8_t* {0}_output(const {0}_state* state, uint8_t k);
-
+  text += is_intermittent(program) ? units_interface(program) : continuous_interface(program);
+  return text + R"(
 #ifdef __cplusplus
-}}
-#endif
-
-#endif
-)",
-                 program.name, program.macro, state_bytes(graph), state_struct(program));
-  return text;
 }
+#endif
 
+#endif
+)";
+}
 std::string print_code(const Program& program) {
   const Graph& graph = program.graph;
   std::string text = kSpdx;
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "#include \"{}.h\"\n\n#include <stddef.h>\n\n#include \"mj_kernels.h\"\n\n", program.name);
+  fmt::format_to(out, "#include \"{}.h\"\n\n#include <stddef.h>\n\n#include \"mj_kernels.h\"\n#include \"mj_store.h\"\n", program.name);
+  text += place_macros(graph) + '\n';
   for (const ValueId id : stored_constants(graph)) {
     text += constant_definition(graph, id);
   }
-  const auto title = [&](std::size_t i) {
-    const Node& node = graph.nodes[i];
-    return fmt::format("{}: {} {} -> {}", i, op_name(node.op), comment_text(node.name),
-                       shape_text(graph.type(node.output).shape));
-  };
   for (std::size_t i = 0; i < program.layers.size(); ++i) {
     if (!program.layers[i].constants.empty()) {
-      fmt::format_to(out, "\n/* {} */\n{}", title(i), program.layers[i].constants);
+      fmt::format_to(out, "\n/* {} */\n{}", node_title(graph, i), program.layers[i].constants);
     }
   }
   const std::vector<Int8Table> tables = pixel_tables(graph);
@@ -201,36 +263,8 @@ std::string print_code(const Program& program) {
     text += class_names(program);
   }
 
-  fmt::format_to(out, R"(void {0}_init({0}_state* state) {{ state->arena[0] = 0; }}
-
-int8_t* {0}_input({0}_state* state) {{ return state->arena + {1}; }}
-
-void {0}_set_input_u8({0}_state* state, const uint8_t* pixels) {{
-  int8_t* to = {0}_input(state);
-{2}}}
-
-)",
-                 program.name, offset_of(graph, graph.inputs[0]), pixel_loop(program, tables.size()));
-  fmt::format_to(out, "void {0}_infer({0}_state* state) {{\n", program.name);
-  const bool any = std::ranges::any_of(program.layers, [](const LayerCode& code) { return !code.statements.empty(); });
-  text += any ? "  int8_t* arena = state->arena;\n" : "  (void)state;\n";
-  for (std::size_t i = 0; i < program.layers.size(); ++i) {
-    if (!program.layers[i].statements.empty()) {
-      fmt::format_to(out, "  /* {} */\n{}", title(i), program.layers[i].statements);
-    }
-  }
-  fmt::format_to(out, "}}\n\nconst int8_t* {0}_output(const {0}_state* state, uint8_t k) {{\n", program.name);
-  if (graph.outputs.size() == 1) {
-    fmt::format_to(out, "  (void)k;\n  return state->arena + {};\n}}\n", offset_of(graph, graph.outputs[0]));
-    return text;
-  }
-  std::vector<std::string> offsets;
-  for (const ValueId output : graph.outputs) {
-    offsets.push_back(fmt::format("{}u", offset_of(graph, output)));
-  }
-  fmt::format_to(out, "  static const size_t offsets[{}_OUTPUTS] = {{{}}};\n  return state->arena + offsets[k];\n}}\n",
-                 program.macro, fmt::join(offsets, ", "));
-  return text;
+  return text + (is_intermittent(program) ? units_code(program, pixel_loop(program, tables.size()))
+                                         : continuous_code(program, pixel_loop(program, tables.size())));
 }
 
 }  // namespace mj

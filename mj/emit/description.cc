@@ -12,6 +12,7 @@
 #include "mj/base/text.h"
 #include "mj/base/units.h"
 #include "mj/emit/firmware.h"
+#include "mj/pass/plan_units.h"
 
 namespace mj {
 namespace {
@@ -113,6 +114,11 @@ std::string print_readme(const Program& program, const Platform* platform, const
   const Graph& graph = program.graph;
   std::string text;
   auto out = std::back_inserter(text);
+  if (is_intermittent(program)) {
+    text = units_readme(program) + memory_map(graph);
+    if (platform && estimate) text += budget_table(*platform, *estimate);
+    return text + "\n## Layers\n\n" + layer_table(graph, estimate);
+  }
   fmt::format_to(out, R"(# {0}
 
 An int8 network in strict C99: no allocation, no C library beyond `memcpy` and `memset`. `{0}.h` is the interface,
@@ -152,12 +158,12 @@ std::string print_manifest(const Program& program, const Platform* platform, con
   json["api_version"] = 1;
   json["build_id"] = program.build_id;
   json["model_hash"] = program.model_hash;
-  json["target"] = "host";
+  json["target"] = program.target;
   json["platform"] = platform ? Json(platform->name) : Json();
-  json["state_bytes"] = state_bytes(graph);
+  json["state_bytes"] = is_intermittent(program) ? volatile_bytes(program) : state_bytes(graph);
   json["arena_bytes"] = graph.plan->arena_bytes;
   json["scratch_bytes"] = scratch_bytes(graph);
-  json["nvm_state_bytes"] = 0;
+  json["nvm_state_bytes"] = is_intermittent(program) ? nonvolatile_bytes(program) : 0;
   json["input"] = value_json(graph, graph.inputs[0]);
   json["outputs"] = Json::array();
   for (const ValueId output : graph.outputs) {
@@ -182,6 +188,23 @@ std::string print_manifest(const Program& program, const Platform* platform, con
                             {"latency_s", number(estimate->latency.value)},
                             {"nvm_bytes", estimate->nvm_bytes},
                             {"ram_bytes", estimate->ram_bytes}};
+  }
+  if (is_intermittent(program) && platform) {
+    const UnitPlan& units = *graph.plan->units;
+    const auto joules = [](std::int64_t pj) { return number(static_cast<double>(pj) * 1e-12); };
+    json["nvm"] = program.nvm->name;
+    json["word_bytes"] = units.word_bytes;
+    json["charge_j"] = joules(units.charge_pj);
+    json["boot_energy_j"] = joules(units.restart_pj);
+    json["commit_energy_j"] = joules(units.commit_pj);
+    json["commit_bytes"] = program.nvm->progress_bytes;
+    json["result_bytes"] = result_offsets(program).back();
+    json["arena_lower_bound_bytes"] = unit_arena_lower_bound(graph);
+    json["input_offset"] = std::ranges::find(graph.plan->buffers, graph.inputs[0], &Buffer::value)->offset;
+    json["units"] = "@units@";
+    std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    const std::size_t at = text.rfind("\"@units@\"");
+    return text.replace(at, std::string_view("\"@units@\"").size(), unit_list(program, *platform));
   }
   // Names from a file may be anything; what is not UTF-8 becomes the replacement character.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -9,6 +9,7 @@
 namespace mj {
 
 std::string print_driver(const Program& program) {
+  if (is_intermittent(program)) return print_units_driver(program);
   std::string writes;
   for (std::size_t k = 0; k < program.graph.outputs.size(); ++k) {
     writes += fmt::format("    wrote = wrote && fwrite({0}_output(&state, {2}), 1, {1}_OUTPUT{2}_BYTES, stdout) == "

@@ -10,6 +10,7 @@
 #include "mj/emit/runtime_files.h"
 #include "mj/ir/text.h"
 #include "mj/ir/verify.h"
+#include "mj/pass/plan_units.h"
 
 namespace mj {
 namespace {
@@ -93,8 +94,19 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
   }
   check_border(lowered);
   verify(lowered);
-  Program program{lowered, options.name, capitals(options.name), print_layers(lowered), {}, {}, {}};
-  std::set<std::string> called{"mj_kernels.h", "mj_port.h"};
+  Program program{.graph = lowered, .name = options.name, .macro = capitals(options.name), .layers = print_layers(lowered)};
+  program.target = options.target;
+  std::set<std::string> called{"mj_kernels.h", "mj_port.h", "mj_store.h"};
+  if (is_intermittent(program)) {
+    prove_units(lowered);
+    program.nvm = &find_nvm(options.nvm);
+    const Bytes planned = lowered.plan->units->word_bytes;
+    if (planned != program.nvm->word_bytes) {
+      fail("the units are planned for words of {} bytes; '{}' memory has words of {}", planned, options.nvm,
+           program.nvm->word_bytes);
+    }
+    called.insert({"mj_units.h", "mj_copy.c"});
+  }
   for (const LayerCode& layer : program.layers) {
     called.insert(layer.runtime.begin(), layer.runtime.end());
   }
@@ -104,10 +116,11 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
   Firmware firmware;
   std::string code = print_header(program) + print_code(program);
   for (const std::string& name : program.runtime) {
-    firmware[name] = runtime_files().at(name);
+    const bool port = name == "mj_store.h" && is_intermittent(program);
+    firmware[name] = runtime_files().at(port ? program.nvm->port : name);
     code += firmware[name];
   }
-  program.build_id = hash_of(code);
+  program.build_id = hash_of(code);  // of the code before it holds its own hash
   firmware[program.name + ".h"] = print_header(program);
   firmware[program.name + ".c"] = print_code(program);
   firmware["main.c"] = print_driver(program);

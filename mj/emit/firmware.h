@@ -7,6 +7,7 @@
 
 #include "mj/emit/emit.h"
 #include "mj/emit/layer.h"
+#include "mj/emit/nvm.h"
 
 namespace mj {
 
@@ -17,8 +18,10 @@ struct Program {
   std::string macro;  ///< the same in capitals
   std::vector<LayerCode> layers;
   std::set<std::string> runtime;  ///< files of the runtime, with all they need
+  const Nvm* nvm = nullptr;       ///< of intermittent firmware
   std::string build_id;           ///< hash of the code
   std::string model_hash;         ///< hash of the graph
+  std::string target;
 };
 
 std::string print_header(const Program& program);
@@ -27,6 +30,31 @@ std::string print_driver(const Program& program);
 std::string print_makefile(const Program& program);
 std::string print_readme(const Program& program, const Platform* platform, const Estimate* estimate);
 std::string print_manifest(const Program& program, const Platform* platform, const Estimate* estimate);
+
+/// Whether the graph has a plan of units.
+inline bool is_intermittent(const Program& program) { return program.graph.plan->units.has_value(); }
+
+// What intermittent firmware has in place of the continuous interface and code (intermittent.cc). `pixels` are the
+// statements that turn `pixels` into the input at `to`.
+std::string units_summary(const Program& program);
+std::string units_interface(const Program& program);
+std::string units_code(const Program& program, const std::string& pixels);
+std::string print_units_driver(const Program& program);
+/// Offset of every output in a result, each at a word of the non-volatile memory; the last entry is their total.
+std::vector<Bytes> result_offsets(const Program& program);
+/// The manifest's `units`, one a line.
+std::string unit_list(const Program& program, const Platform& platform);
+/// Bytes of the non-volatile struct.
+Bytes nonvolatile_bytes(const Program& program);
+/// Bytes of the volatile struct.
+Bytes volatile_bytes(const Program& program);
+/// The README up to the memory map.
+std::string units_readme(const Program& program);
+
+/// "3: conv2d conv1 -> 26x26x8", for comments.
+std::string node_title(const Graph& graph, std::size_t i);
+/// A call's text with its tile.
+std::string with_tile(std::string text, std::string_view tile);
 
 /// The int8 input for each pixel value: one table, or one per channel when they differ.
 std::vector<Int8Table> pixel_tables(const Graph& graph);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "mj/base/error.h"
@@ -35,7 +36,7 @@ void check_int8(const Layer& layer) {
 Layer::Layer(const Graph& graph, std::int32_t index)
     : graph_(graph), node_(graph.nodes[static_cast<std::size_t>(index)]), index_(index) {}
 
-std::string Layer::place(ValueId value) const { return fmt::format("arena + {}", buffer_of(graph_, value).offset); }
+std::string Layer::place(ValueId value) const { return place_text(value); }
 
 std::string Layer::operand(std::size_t i) const {
   return input_value(i).constant() ? constant_name(i) : place(node_.inputs[i]);
@@ -60,9 +61,37 @@ std::string Layer::define(std::string_view type, const Fields& fields, std::stri
   return name;
 }
 
-void Layer::call(std::string_view function, std::string_view file, std::initializer_list<std::string> arguments) {
-  code.statements += fmt::format("  {}({});\n", function, fmt::join(arguments, ", "));
+void Layer::call(std::string_view function, std::string_view file, const Extent& extent,
+                 const std::vector<std::string>& arguments) {
+  code.calls.push_back({extent, std::exchange(definitions_, {}), fmt::format("{}({});\n", function, fmt::join(arguments, ", "))});
   code.runtime.emplace(file);
+}
+
+const Tiling* Layer::tiling() const {
+  if (!graph_.plan->units) return nullptr;
+  for (const Tiling& tiling : graph_.plan->units->tilings) {
+    if (tiling.node == index_ && tiling.part == static_cast<std::int32_t>(code.calls.size())) return &tiling;
+  }
+  return nullptr;
+}
+
+std::string Layer::weights_argument(const std::string& weights, std::int64_t depth) {
+  const Tiling* cut = tiling();
+  if (!cut || cut->channels == output().shape.back()) return "&" + weights;
+  definitions_ += fmt::format("const mj_weights weights = mj_weights_from(&{}, unit->tile.ch0, {}u);\n", weights, depth);
+  return "&weights";
+}
+
+bool Layer::cuts_depth() const {
+  const Tiling* cut = tiling();
+  return cut && cut->partial[0] >= 0;
+}
+
+std::string Layer::part_argument() {
+  const Tiling* cut = tiling();
+  MJ_CHECK(cuts_depth());
+  definitions_ += fmt::format("const mj_part part = mj_part_of(unit, arena + {}, arena + {});\n", cut->partial[0], cut->partial[1]);
+  return "&part";
 }
 
 LayerCode print_layer(const Graph& graph, std::int32_t index) {
@@ -74,6 +103,10 @@ LayerCode print_layer(const Graph& graph, std::int32_t index) {
       check_int8(layer);
     }
     std::visit([&](const auto& op) { print_op(op, layer); }, node.op);
+    // The plan cuts what is called here.
+    const std::vector<Extent> planned = extents(graph, index);
+    MJ_CHECK(layer.code.calls.size() == planned.size());
+    for (std::size_t i = 0; i < planned.size(); ++i) MJ_CHECK(layer.code.calls[i].extent == planned[i]);
     return std::move(layer.code);
   });
 }
@@ -101,10 +134,12 @@ std::string int16_text(std::int64_t value, std::string_view what) {
   return std::to_string(value);
 }
 
-std::string whole_tile(std::int64_t rows, std::int64_t channels) {
-  return fmt::format("(mj_tile){{0, {}, 0, {}}}", int16_text(rows, "number of rows"),
-                     int16_text(channels, "number of channels"));
+std::string whole_tile(const Extent& extent) {
+  return fmt::format("(mj_tile){{0, {}, 0, {}, 0, {}}}", int16_text(extent.rows, "number of rows"),
+                     int16_text(extent.columns, "number of columns"), int16_text(extent.channels, "number of channels"));
 }
+
+std::string place_text(ValueId value) { return fmt::format("arena + AT_{}", value); }
 
 std::string output_text(const Affine& y, const Int8Limits& limits) {
   return fmt::format("{{{}, {}, {}}}", y.zero_point, limits.low, limits.high);
@@ -148,16 +183,6 @@ Loops merge_loops(const Shape& shape, const std::vector<std::vector<std::int64_t
     list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), missing, 0);
   }
   return merged;
-}
-
-std::vector<std::int64_t> row_major_steps(const Shape& shape) {
-  std::vector<std::int64_t> steps(shape.size());
-  std::int64_t step = 1;
-  for (std::size_t d = shape.size(); d-- > 0;) {
-    steps[d] = step;
-    step *= shape[d];
-  }
-  return steps;
 }
 
 std::vector<std::int64_t> broadcast_steps(const Shape& shape, const Shape& full) {

@@ -5,17 +5,30 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mj/emit/c_text.h"
+#include "mj/ir/boxes.h"
 #include "mj/ir/graph.h"
 #include "mj/ir/int8.h"
+#include "mj/ir/tiles.h"
 
 namespace mj {
+
+/// Stands for the tile in a call's arguments.
+inline constexpr const char* kTile = "@tile";
+
+/// One call of a kernel, for any tile of its extent.
+struct KernelCall {
+  Extent extent;
+  std::string definitions;  ///< local constants before the call
+  std::string text;         ///< with `kTile` where the tile goes
+};
 
 /// What one node becomes in C.
 struct LayerCode {
   std::string constants;          ///< definitions at file scope
-  std::string statements;         ///< inside NAME_infer
+  std::vector<KernelCall> calls;
   std::set<std::string> runtime;  ///< sources of the runtime that it calls
 };
 
@@ -34,8 +47,12 @@ class Layer {
   std::string result() const;
   /// Name of the constant array behind input i.
   std::string constant_name(std::size_t i) const;
-  /// Bytes between two activations in the arena; 0 when they are the same place.
+  /// Whether the output lies where the first input does.
   bool in_place() const;
+  /// The boxes it is made of, and the name of the array that the border of a pad comes from.
+  std::vector<Box> boxes() const { return mj::boxes(graph_, node_); }
+  const std::string& border() const { return border_; }
+  void set_border(std::string name) { border_ = std::move(name); }
 
   /// Adds definitions named `<op>_<index>` or `<op>_<index>_<what>` and returns that name.
   std::string define(std::string_view type, const Fields& fields, std::string_view what = "");
@@ -45,18 +62,29 @@ class Layer {
     code.constants += array_definition(type, name, elements);
     return name;
   }
-  /// Adds `function(arguments);`, whose source in the runtime is `file`.
-  void call(std::string_view function, std::string_view file, std::initializer_list<std::string> arguments);
+  /// Adds `function(arguments);`, whose source in the runtime is `file`, for tiles of `extent`.
+  void call(std::string_view function, std::string_view file, const Extent& extent,
+            const std::vector<std::string>& arguments);
+  /// The next call's argument for constants per channel named `weights`, `depth` weights each: where units cut channels,
+  /// those of the tile.
+  std::string weights_argument(const std::string& weights, std::int64_t depth);
+  /// Whether units cut the terms of the next call's sums; if so, the argument that says which terms and sums.
+  bool cuts_depth() const;
+  std::string part_argument();
 
   LayerCode code;
 
  private:
   std::string own_name(std::string_view what) const;
   std::string place(ValueId value) const;
+  /// How units cut the next call; null in continuous execution.
+  const Tiling* tiling() const;
 
   const Graph& graph_;
   const Node& node_;
   std::int32_t index_;
+  std::string border_;
+  std::string definitions_;
 };
 
 /// Prints the node; throws `Error` when it has no integer kernel, or is larger than the kernels can count.
@@ -94,8 +122,10 @@ void print_op(const Quantize& op, Layer& layer);
 
 /// A dimension or attribute as the kernels' int16; throws `Error` that names `what` when it does not fit.
 std::string int16_text(std::int64_t value, std::string_view what);
-/// `(mj_tile){0, rows, 0, channels}`: the whole output.
-std::string whole_tile(std::int64_t rows, std::int64_t channels);
+/// `(mj_tile){0, rows, 0, columns, 0, channels}`: the whole output.
+std::string whole_tile(const Extent& extent);
+/// The place of an activation in the arena.
+std::string place_text(ValueId value);
 /// The nested initialiser of an mj_output.
 std::string output_text(const Affine& y, const Int8Limits& limits);
 
@@ -108,9 +138,7 @@ struct Loops {
 /// `steps` holds one entry per dimension of `shape` for every operand. Throws `Error` when more than four loops remain.
 Loops merge_loops(const Shape& shape, const std::vector<std::vector<std::int64_t>>& steps);
 
-/// Elements between neighbours along each dimension, of row-major elements.
-std::vector<std::int64_t> row_major_steps(const Shape& shape);
-/// The same of `shape` broadcast to `full`.
+/// Elements between neighbours along each dimension of `shape` broadcast to `full`.
 std::vector<std::int64_t> broadcast_steps(const Shape& shape, const Shape& full);
 
 }  // namespace mj

@@ -109,12 +109,14 @@ void print_op(const Conv2d& op, Layer& layer) {
                                                     {"groups", std::to_string(op.groups)},
                                                     {"in_zero", std::to_string(x.zero_point)},
                                                     {"out", output_text(y, int8_limits(op.clamp, y))}});
-  const std::string tile = whole_tile(out[0], out[2]);
+  int16_text(out[0], "number of rows");
+  const std::string used = layer.weights_argument(weights, weight[1] * weight[2] * weight[3]);
+  const Extent extent{out[0], out[1], out[2], 0};
   if (op.groups > 1 && weight[3] == 1) {
-    layer.call("mj_depthwise", "mj_depthwise.c", {"&" + conv, tile, layer.operand(0), "&" + weights, layer.result()});
+    layer.call("mj_depthwise", "mj_depthwise.c", extent, {"&" + conv, kTile, layer.operand(0), used, layer.result()});
   } else {
-    layer.call("mj_conv2d", "mj_conv2d.c",
-               {"&" + conv, tile, layer.operand(0), "&" + weights, layer.result(), "state->scratch"});
+    layer.call("mj_conv2d", "mj_conv2d.c", extent,
+               {"&" + conv, kTile, layer.operand(0), used, layer.result(), "scratch"});
   }
 }
 
@@ -131,8 +133,15 @@ void print_op(const Linear& op, Layer& layer) {
   const std::string linear = layer.define("mj_linear", {{"in_c", int16_text(features, "number of features")},
                                                         {"out_c", int16_text(outputs, "number of outputs")},
                                                         {"out", output_text(y, int8_limits(op.clamp, y))}});
-  layer.call("mj_fully_connected", "mj_fully_connected.c",
-             {"&" + linear, whole_tile(rows, outputs), layer.operand(0), "&" + weights, layer.result()});
+  const Extent extent{rows, 0, outputs, features};
+  const std::string used = layer.weights_argument(weights, features);
+  if (layer.cuts_depth()) {
+    layer.call("mj_fully_connected_part", "mj_fully_connected.c", extent,
+               {"&" + linear, kTile, layer.part_argument(), layer.operand(0), used, layer.result()});
+  } else {
+    layer.call("mj_fully_connected", "mj_fully_connected.c", extent,
+               {"&" + linear, kTile, layer.operand(0), used, layer.result()});
+  }
 }
 
 void print_op(const BatchNorm&, Layer&) { fail("has no integer kernel; expected to be folded before"); }

@@ -38,8 +38,8 @@ void print_sum(Layer& layer, const Operands& operands, const SumFactors& factors
                                                   {"b_shift", std::to_string(factors.b.shift)},
                                                   {"out_shift", std::to_string(factors.output.shift)},
                                                   {"out", output_text(operands.y, int8_limits(clamp, operands.y))}});
-  layer.call(function, "mj_sum.c",
-             {"&" + sum, whole_tile(operands.rows, 0), layer.operand(0), layer.operand(1), layer.result()});
+  layer.call(function, "mj_sum.c", {operands.rows},
+             {"&" + sum, kTile, layer.operand(0), layer.operand(1), layer.result()});
 }
 
 template <class Function>
@@ -49,9 +49,8 @@ void print_table(const Function& op, Layer& layer) {
   const std::string name = layer.define_array<std::int8_t>("int8_t", "table", table);
   const Shape& shape = layer.output().shape;
   const Loops loops = merge_loops(shape, {row_major_steps(shape)});
-  layer.call("mj_table", "mj_table.c",
-             {std::to_string(layer.output().count() / loops.size[0]), whole_tile(loops.size[0], 0), layer.operand(0),
-              layer.result(), name});
+  layer.call("mj_table", "mj_table.c", {loops.size[0]},
+             {std::to_string(layer.output().count() / loops.size[0]), kTile, layer.operand(0), layer.result(), name});
 }
 
 }  // namespace
@@ -76,8 +75,8 @@ void print_op(const Mul& op, Layer& layer) {
                                   {"multiplier", std::to_string(factor.multiplier)},
                                   {"shift", std::to_string(factor.shift)},
                                   {"out", output_text(operands.y, int8_limits(op.clamp, operands.y))}});
-  layer.call("mj_multiply", "mj_multiply.c",
-             {"&" + product, whole_tile(operands.rows, 0), layer.operand(0), layer.operand(1), layer.result()});
+  layer.call("mj_multiply", "mj_multiply.c", {operands.rows},
+             {"&" + product, kTile, layer.operand(0), layer.operand(1), layer.result()});
 }
 
 void print_op(const PRelu&, Layer& layer) {
@@ -91,8 +90,8 @@ void print_op(const PRelu&, Layer& layer) {
                                                       {"shift", std::to_string(factors.positive.shift)},
                                                       {"negative_shift", std::to_string(factors.negative.shift)},
                                                       {"out", output_text(operands.y, {})}});
-  layer.call("mj_prelu", "mj_prelu.c",
-             {"&" + slope, whole_tile(operands.rows, 0), layer.operand(0), layer.operand(1), layer.result()});
+  layer.call("mj_prelu", "mj_prelu.c", {operands.rows},
+             {"&" + slope, kTile, layer.operand(0), layer.operand(1), layer.result()});
 }
 
 void print_op(const Clamp& op, Layer& layer) { print_table(op, layer); }

@@ -39,8 +39,8 @@ void print_pool(const Pool& op, Layer& layer, std::int64_t whole, const char* fu
                                                     {"high", std::to_string(limits.high)},
                                                     {"whole", std::to_string(whole)},
                                                     {"in_zero", std::to_string(y.zero_point)}});
-  layer.call(function, fmt::format("{}.c", function),
-             {"&" + pool, whole_tile(out[0], out[2]), layer.operand(0), layer.result()});
+  layer.call(function, fmt::format("{}.c", function), {out[0], out[1], out[2], 0},
+             {"&" + pool, kTile, layer.operand(0), layer.result()});
 }
 
 /// Dimensions of size > 1 that are kept, and those that are averaged, each with its step; neighbours merged.
@@ -72,13 +72,13 @@ Reduction split_dimensions(const Shape& shape, const std::vector<std::int64_t>& 
   return split;
 }
 
-/// Exactly two loops, the missing ones outermost.
+/// Exactly two loops, the missing ones innermost: rows are what tiles are cut from.
 void make_two(std::vector<std::int64_t>& size, std::vector<std::int64_t>& step, const Shape& shape) {
   if (size.size() > 2) {
     fail("averages {} in more than two separate groups of axes; the kernel has two loops", shape_text(shape));
   }
-  size.insert(size.begin(), 2 - size.size(), 1);
-  step.insert(step.begin(), 2 - step.size(), 0);
+  size.resize(2, 1);
+  step.resize(2, 0);
 }
 
 }  // namespace
@@ -117,8 +117,8 @@ void print_op(const Mean& op, Layer& layer) {
                                                     {"multiplier", std::to_string(factor.multiplier)},
                                                     {"shift", std::to_string(factor.shift)},
                                                     {"out", output_text(y, {})}});
-  layer.call("mj_mean_over", "mj_mean.c",
-             {"&" + mean, whole_tile(loops.kept_size[0], 0), layer.operand(0), layer.result()});
+  layer.call("mj_mean_over", "mj_mean.c", {loops.kept_size[0]},
+             {"&" + mean, kTile, layer.operand(0), layer.result()});
 }
 
 void print_op(const Softmax& op, Layer& layer) {
@@ -136,7 +136,7 @@ void print_op(const Softmax& op, Layer& layer) {
   const std::string exp = layer.define_array<std::int32_t>("int32_t", "exp", std::span(table.exp).first(distances));
   const std::string softmax = layer.define(
       "mj_softmax", {{"depth", std::to_string(depth)}, {"distances", std::to_string(distances)}, {"exp", exp}});
-  layer.call("mj_softmax_rows", "mj_softmax.c", {"&" + softmax, whole_tile(rows, 0), layer.operand(0), layer.result()});
+  layer.call("mj_softmax_rows", "mj_softmax.c", {rows}, {"&" + softmax, kTile, layer.operand(0), layer.result()});
 }
 
 }  // namespace mj

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -89,11 +90,42 @@ struct Buffer {
   bool operator==(const Buffer&) const = default;
 };
 
+/// How one part of a node (see `tiles.h`) is cut into units of work: tiles of at most `rows` x `columns` x `channels`, and
+/// for long dot products of at most `depth` of their terms. Depth counts fastest, then channels, columns and rows; 0 means
+/// that there is nothing to cut.
+struct Tiling {
+  std::int32_t node = 0;  ///< nodes.size() for the delivery of output `part`
+  std::int32_t part = 0;
+  std::int64_t first = 0;  ///< number of its first unit
+  std::int64_t count = 0;  ///< units
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t channels = 0;
+  std::int64_t depth = 0;
+  std::int64_t energy_pj = 0;            ///< of its costliest unit, commit included
+  std::array<Bytes, 2> partial{-1, -1};  ///< offsets in the arena of the partial sums; -1 where depth is not cut
+
+  bool operator==(const Tiling&) const = default;
+};
+
+/// The work of one inference as numbered units, each small enough for one charge and harmless to repeat.
+struct UnitPlan {
+  std::int64_t charge_pj = 0;    ///< what one worst-case charge gives
+  std::int64_t restart_pj = 0;   ///< of it, what booting and recovering take
+  std::int64_t commit_pj = 0;    ///< and what one commit takes
+  Bytes word_bytes = 1;          ///< what the non-volatile memory writes at once; no two units share such a word
+  std::vector<Tiling> tilings;   ///< in order of execution
+
+  std::int64_t units() const { return tilings.empty() ? 0 : tilings.back().first + tilings.back().count; }
+  bool operator==(const UnitPlan&) const = default;
+};
+
 /// Decisions about execution, made by passes and only printed by the emitter. Every activation has one buffer; a
-/// reshape's output lies where its input does.
+/// reshape's output lies where its input does. With `units` the arena is non-volatile.
 struct Plan {
   Bytes arena_bytes = 0;
   std::vector<Buffer> buffers;
+  std::optional<UnitPlan> units;
 
   bool operator==(const Plan&) const = default;
 };

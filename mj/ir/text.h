@@ -19,9 +19,9 @@ namespace mj {
 ///     %2 "y": i8[26x26x8] scale=0.05 zero_point=3 = conv2d "conv1" (%0, %1) clamp=[0, inf]
 ///     output %2
 ///
-/// then, where there are any, `preprocess`, `class`, `metadata`, `plan` and `buffer`. Attributes that have their
-/// default are left out; a list of one is written as its entry, and one zero point stands for all. Constants of up to
-/// 16 elements are written out; larger ones (and those with a NaN) as `#<content hash>`, their bytes going to `blobs`
+/// then, where there are any, `preprocess`, `class`, `metadata`, `plan`, `buffer`, `units` and `tiling`. Attributes that
+/// have their default are left out; a list of one is written as its entry, and one zero point stands for all. Constants of
+/// up to 16 elements are written out; larger ones (and those with a NaN) as `#<content hash>`, their bytes going to `blobs`
 /// under that hash. A graph that does not verify is printed too. Throws `Error` when two different constants have the
 /// same hash.
 std::string print_text(const Graph& graph, std::map<std::string, Constant>* blobs = nullptr);

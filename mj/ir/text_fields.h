@@ -20,6 +20,14 @@ void visit_fields(Self& self, Visit&& visit) {
     visit("arena_bytes", self.arena_bytes);
   } else if constexpr (std::is_same_v<T, Buffer>) {
     visit("offset", self.offset), visit("size", self.size), visit("first", self.first), visit("last", self.last);
+  } else if constexpr (std::is_same_v<T, UnitPlan>) {
+    visit("charge_pj", self.charge_pj), visit("restart_pj", self.restart_pj), visit("commit_pj", self.commit_pj);
+    visit("word_bytes", self.word_bytes);
+  } else if constexpr (std::is_same_v<T, Tiling>) {
+    visit("node", self.node), visit("part", self.part), visit("first", self.first), visit("count", self.count);
+    visit("rows", self.rows), visit("columns", self.columns),
+    visit("channels", self.channels), visit("depth", self.depth);
+    visit("energy_pj", self.energy_pj), visit("partial", self.partial);
   } else {
     T::fields(self, visit);
   }

@@ -163,8 +163,11 @@ class Parser {
     if (keyword == "preprocess") return preprocess(in);
     if (keyword == "plan") return plan(in);
     if (keyword == "buffer") return buffer(in);
+    if (keyword == "units") return units(in);
+    if (keyword == "tiling") return tiling(in);
     fail("unknown statement '{}'{}", keyword,
-         hint(keyword, {"format", "input", "const", "output", "class", "metadata", "preprocess", "plan", "buffer"}));
+         hint(keyword, {"format", "input", "const", "output", "class", "metadata", "preprocess", "plan", "buffer", "units",
+               "tiling"}));
   }
 
   void require_format() const {
@@ -288,6 +291,19 @@ class Parser {
     Buffer& buffer = graph_.plan->buffers.emplace_back();
     buffer.value = in.value_id();
     parse_fields(in, "buffer", buffer);
+    in.expect_end();
+  }
+
+  void units(TextCursor& in) {
+    if (!graph_.plan) fail("expected 'plan' before 'units'");
+    if (graph_.plan->units) fail("units is given twice");
+    parse_fields(in, "units", graph_.plan->units.emplace());
+    in.expect_end();
+  }
+
+  void tiling(TextCursor& in) {
+    if (!graph_.plan || !graph_.plan->units) fail("expected 'units' before the first tiling");
+    parse_fields(in, "tiling", graph_.plan->units->tilings.emplace_back());
     in.expect_end();
   }
 

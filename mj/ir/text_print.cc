@@ -192,6 +192,9 @@ class Printer {
     for (const Buffer& buffer : plan.buffers) {
       out_ += fmt::format("buffer %{}{}\n", buffer.value, fields_text<Buffer>(buffer, nullptr));
     }
+    if (!plan.units) return;
+    out_ += fmt::format("units{}\n", fields_text<UnitPlan>(*plan.units, nullptr));
+    for (const Tiling& tiling : plan.units->tilings) out_ += fmt::format("tiling{}\n", fields_text(tiling));
   }
 
   const Graph& graph_;

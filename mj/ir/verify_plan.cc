@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/ir/tiles.h"
 
 namespace mj {
 namespace {
@@ -33,6 +34,52 @@ std::vector<std::int32_t> last_uses(const Graph& graph) {
     last[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(graph.nodes.size());
   }
   return last;
+}
+
+/// The tilings name every kernel call once, in order, and number the units without gaps. That repeating a unit is
+/// harmless is proven elsewhere.
+void verify_units(const Graph& graph, const UnitPlan& units) {
+  std::vector<std::pair<std::int32_t, std::int32_t>> calls;
+  for (std::int32_t node = 0; node <= static_cast<std::int32_t>(graph.nodes.size()); ++node) {
+    const auto parts = static_cast<std::int32_t>(extents(graph, node).size());
+    for (std::int32_t part = 0; part < parts; ++part) calls.emplace_back(node, part);
+  }
+  if (units.word_bytes < 1 || units.word_bytes > 4096) fail("units: words of {} bytes; expected 1 to 4096", units.word_bytes);
+  if (units.tilings.size() != calls.size()) {
+    fail("the plan has {} tilings; expected {}, one per kernel call", units.tilings.size(), calls.size());
+  }
+  std::int64_t next = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const Tiling& tiling = units.tilings[i];
+    with_context(fmt::format("tiling {}", i), [&] {
+      if (std::pair(tiling.node, tiling.part) != calls[i]) {
+        fail("is of node {} part {}; expected node {} part {}", tiling.node, tiling.part, calls[i].first, calls[i].second);
+      }
+      const Extent extent = extents(graph, tiling.node)[static_cast<std::size_t>(tiling.part)];
+      const auto within = [](std::int64_t step, std::int64_t size, bool needed) {
+        return (step > 0 || !needed) && step >= 0 && step <= size;
+      };
+      if (!within(tiling.rows, extent.rows, true) || !within(tiling.columns, extent.columns, extent.columns > 0) ||
+          !within(tiling.channels, extent.channels, extent.channels > 0) ||
+          !within(tiling.depth, extent.depth, extent.depth > 0)) {
+        fail("cuts {}x{}x{}x{} into pieces of {}x{}x{}x{}", extent.rows, extent.columns, extent.channels, extent.depth,
+             tiling.rows, tiling.columns, tiling.channels, tiling.depth);
+      }
+      const bool split = tiling.depth < extent.depth;
+      if (split && tiling.rows != 1) fail("cuts depth in tiles of {} rows; expected 1", tiling.rows);
+      for (const Bytes offset : tiling.partial) {
+        const Bytes size = split ? tiling.channels * byte_size(DType::kI32) : 0;
+        const Bytes arena = graph.plan->arena_bytes;
+        if (split ? offset < 0 || offset > arena || size > arena - offset : offset != -1) {
+          fail("has partial sums at {} in an arena of {}", offset, arena);
+        }
+      }
+      if (tiling.first != next) fail("begins with unit {}; expected {}", tiling.first, next);
+      const std::int64_t count = tile_count(tiling, extent);
+      if (tiling.count != count) fail("has {} units; expected {}", tiling.count, count);
+      next += count;
+    });
+  }
 }
 
 }  // namespace
@@ -80,6 +127,7 @@ void verify_plan(const Graph& graph, const Plan& plan) {
     }
     alive.push_back(born);
   }
+  if (plan.units) verify_units(graph, *plan.units);
 }
 
 }  // namespace mj

@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "mj/base/random.h"
+#include "mj/pass/arena.h"
 #include "mj/pass/passes.h"
 
 // The order of execution is fixed, so which activations are alive together is known, and the arena is a packing of
@@ -17,7 +19,7 @@ namespace {
 
 std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
 
-Bytes aligned(Bytes bytes) { return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment; }
+Bytes aligned(Bytes bytes, Bytes alignment = kArenaAlignment) { return (bytes + alignment - 1) / alignment * alignment; }
 
 /// Activations that hold the same bytes: a value and its reshapes.
 struct Storage {
@@ -68,7 +70,7 @@ Storages storages_of(const Graph& graph) {
 }
 
 /// Places the storages one after the other, each at the lowest offset where nothing placed lives at the same time.
-Bytes place(std::vector<Storage>& storages, const std::vector<std::size_t>& order) {
+Bytes place(std::vector<Storage>& storages, const std::vector<std::size_t>& order, Bytes alignment) {
   Bytes arena = 0;
   std::vector<const Storage*> placed;  // by offset
   for (const std::size_t index : order) {
@@ -77,7 +79,7 @@ Bytes place(std::vector<Storage>& storages, const std::vector<std::size_t>& orde
     for (const Storage* other : placed) {
       if (!other->meets(storage)) continue;
       if (other->offset >= offset + storage.size) break;
-      offset = std::max(offset, aligned(other->offset + other->size));
+      offset = std::max(offset, aligned(other->offset + other->size, alignment));
     }
     storage.offset = offset;
     arena = std::max(arena, offset + storage.size);
@@ -85,39 +87,81 @@ Bytes place(std::vector<Storage>& storages, const std::vector<std::size_t>& orde
                                    [](const Storage* a, const Storage* b) { return a->offset < b->offset; }),
                   &storage);
   }
-  return aligned(arena);
+  return aligned(arena, alignment);
 }
 
-}  // namespace
-
-Graph plan_memory(Graph graph) {
-  Storages storages = storages_of(graph);
-  std::vector<std::size_t> order(storages.all.size());
-  std::iota(order.begin(), order.end(), 0);
-  // Stable: of equals, the first born comes first.
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return storages.all[a].size > storages.all[b].size; });
-  Plan plan;
-  plan.arena_bytes = place(storages.all, order);
-  plan.buffers = std::move(storages.buffers);
-  for (Buffer& buffer : plan.buffers) {
-    buffer.offset = storages.all[static_cast<std::size_t>(storages.of[at(buffer.value)])].offset;
-  }
-  graph.plan = std::move(plan);
-  return graph;
-}
-
-Bytes arena_lower_bound(const Graph& graph) {
-  const Storages storages = storages_of(graph);
+Bytes bound_of(const std::vector<Storage>& storages, std::size_t nodes, Bytes alignment) {
   // Bytes born less bytes dead, per moment; moment 0 is before the first node.
-  std::vector<Bytes> change(graph.nodes.size() + 3, 0);
-  for (const Storage& storage : storages.all) {
-    change[static_cast<std::size_t>(storage.first + 1)] += aligned(storage.size);
-    change[static_cast<std::size_t>(storage.last + 2)] -= aligned(storage.size);
+  std::vector<Bytes> change(nodes + 3, 0);
+  for (const Storage& storage : storages) {
+    change[static_cast<std::size_t>(storage.first + 1)] += aligned(storage.size, alignment);
+    change[static_cast<std::size_t>(storage.last + 2)] -= aligned(storage.size, alignment);
   }
   Bytes alive = 0, most = 0;
   for (const Bytes bytes : change) most = std::max(most, alive += bytes);
   return most;
 }
+
+/// Orders in which to place: by size as the greedy planner does, by life, and where neither reaches the bound, changes of
+/// the best so far: always the same ones, for they come from a fixed stream.
+Bytes place_well(std::vector<Storage>& storages, std::size_t nodes, Bytes alignment) {
+  const auto n = static_cast<std::int64_t>(storages.size());
+  const std::int64_t changes = std::min<std::int64_t>(2000, 4'000'000 / (n * n + 1));
+  std::vector<std::size_t> order(storages.size());
+  std::iota(order.begin(), order.end(), 0);
+  const Bytes bound = bound_of(storages, nodes, alignment);
+  std::vector<std::size_t> best;
+  Bytes least = 0;
+  const auto attempt = [&] {
+    const Bytes arena = place(storages, order, alignment);
+    if (best.empty() || arena < least) best = order, least = arena;
+  };
+  // Stable: of equals, the first born comes first.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return storages[a].size > storages[b].size; });
+  attempt();
+  if (least > bound) {
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return storages[a].last - storages[a].first > storages[b].last - storages[b].first;
+    });
+    attempt();
+  }
+  RandomStream random(0x9d1ace);
+  for (std::int64_t i = 0; i < changes && least > bound; ++i) {
+    order = best;
+    std::swap(order[random.below(order.size())], order[random.below(order.size())]);
+    attempt();
+  }
+  return place(storages, best, alignment);
+}
+
+}  // namespace
+
+Plan plan_arena(const Graph& graph, Bytes alignment, std::vector<Workspace>& workspaces) {
+  Storages storages = storages_of(graph);
+  const std::size_t activations = storages.all.size();
+  for (const Workspace& workspace : workspaces) storages.all.push_back({workspace.size, workspace.node, workspace.node, 0});
+  Plan plan;
+  plan.arena_bytes = place_well(storages.all, graph.nodes.size(), alignment);
+  plan.buffers = std::move(storages.buffers);
+  for (Buffer& buffer : plan.buffers) {
+    buffer.offset = storages.all[static_cast<std::size_t>(storages.of[at(buffer.value)])].offset;
+  }
+  for (std::size_t i = 0; i < workspaces.size(); ++i) workspaces[i].offset = storages.all[activations + i].offset;
+  return plan;
+}
+
+Bytes arena_bound(const Graph& graph, Bytes alignment, const std::vector<Workspace>& workspaces) {
+  Storages storages = storages_of(graph);
+  for (const Workspace& workspace : workspaces) storages.all.push_back({workspace.size, workspace.node, workspace.node, 0});
+  return bound_of(storages.all, graph.nodes.size(), alignment);
+}
+
+Graph plan_memory(Graph graph) {
+  std::vector<Workspace> none;
+  graph.plan = plan_arena(graph, kArenaAlignment, none);
+  return graph;
+}
+
+Bytes arena_lower_bound(const Graph& graph) { return arena_bound(graph, kArenaAlignment, {}); }
 
 }  // namespace mj

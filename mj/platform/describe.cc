@@ -71,9 +71,12 @@ std::string describe(const Platform& platform) {
                      number_text(line.per_output), number_text(line.per_weight_byte), thousands(line.code_bytes),
                      thousands(line.bytes_per_call), source_text(line.source)});
   }
-  return fmt::format("{}: {}\n{}\n\n{}\n{}", platform.name, platform.title,
+  const std::string intermittent =
+      fmt::format("intermittent: {} cycles per unit, {} per restart ({})\n", number_text(platform.units.per_unit),
+                  number_text(platform.units.per_restart), source_text(platform.units.source));
+  return fmt::format("{}: {}\n{}\n\n{}\n{}\n{}", platform.name, platform.title,
                      platform.boots_per_inference ? "boots for every inference" : "stays on between inferences",
-                     aligned(numbers), aligned(lines));
+                     aligned(numbers), aligned(lines), intermittent);
 }
 
 }  // namespace mj

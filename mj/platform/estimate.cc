@@ -16,6 +16,11 @@ double cycles_of(const Cost& cost, const CostLine& line) {
 
 }  // namespace
 
+double kernel_cycles(const Cost& cost, const Platform& platform) {
+  if (cost.kernel == Kernel::kNone) return 0;
+  return cycles_of(cost, platform.kernels[static_cast<std::size_t>(cost.kernel)]);
+}
+
 Estimate estimate(const Graph& lowered, const Platform& platform) {
   MJ_CHECK(lowered.plan.has_value());
   Estimate out;

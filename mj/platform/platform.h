@@ -38,6 +38,14 @@ struct CostLine {
   Source source;
 };
 
+/// Cycles that intermittent execution adds: per unit of work (finding it, calling its kernel, committing it) and per
+/// restart (from the first instruction of the program to the first unit).
+struct UnitCosts {
+  double per_unit = 400;
+  double per_restart = 600;
+  Source source{Source::Kind::kAssumed, "a few table look-ups, one call and one or two stores; not given by the description"};
+};
+
 /// A microcontroller: cycles from operation counts, energy from cycles. Read from one TOML file (`format = 1`); every
 /// number but those of the cost lines is a table `{ value = 8, unit = "MHz", source = "datasheet: SLASE54D, section 8"
 /// }`.
@@ -54,6 +62,7 @@ struct Platform {
   Sourced reserved_nvm_bytes;        ///< start-up code and vectors that every program has
   Sourced stack_bytes;               ///< of the deepest kernel
   std::array<CostLine, kKernelCount> kernels;
+  UnitCosts units;  ///< optional table [intermittent]
 };
 
 /// Reads and checks a description. Throws `Error` naming file, line and key: misspelt keys (with the nearest known
@@ -97,6 +106,9 @@ struct Estimate {
            static_cast<double>(ram_bytes) <= platform.ram_bytes.value;
   }
 };
+
+/// Cycles of some work of one kernel call; 0 where no kernel runs.
+double kernel_cycles(const Cost& cost, const Platform& platform);
 
 /// Energy, latency and memory of a lowered graph (int8 types and a plan, see `pass/lower.h`) on a platform.
 Estimate estimate(const Graph& lowered, const Platform& platform);

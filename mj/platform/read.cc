@@ -57,6 +57,12 @@ Platform parse_platform(std::string_view toml, std::string_view name, std::strin
     if (kernel != Kernel::kNone) out.kernels[static_cast<std::size_t>(k)] = read_line(kernels, kernel_name(kernel));
   }
   kernels.finish();
+  if (top.has("intermittent")) {
+    TomlTable units = top.table("intermittent");
+    out.units = {read_amount(units, "cycles_per_unit"), read_amount(units, "cycles_per_restart"),
+                 read_source(units, "source")};
+    units.finish();
+  }
   top.finish();
   return out;
 }

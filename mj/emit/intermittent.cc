@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Firmware that survives power cuts: the same kernel calls as continuous firmware, reached unit by unit.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "mj/base/units.h"
+#include "mj/emit/firmware.h"
+#include "mj/ir/tiles.h"
+
+namespace mj {
+namespace {
+
+const UnitPlan& units_of(const Program& program) { return *program.graph.plan->units; }
+
+Bytes in_words(const Program& program, Bytes bytes) {
+  const Bytes word = units_of(program).word_bytes;
+  return (bytes + word - 1) / word * word;
+}
+
+std::string tilings(const Program& program) {
+  std::string text = fmt::format("/* How every call is cut into units, in order. */\nstatic const mj_tiling tilings[{}] = {{\n",
+                                 units_of(program).tilings.size() + 1);
+  for (const Tiling& tiling : units_of(program).tilings) {
+    const Extent extent = extents(program.graph, tiling.node)[static_cast<std::size_t>(tiling.part)];
+    text += fmt::format("    {{{}u, {}, {}, {}, {}, {}, {}, {}, {}}},\n", tiling.first, extent.rows, tiling.rows,
+                        extent.columns, tiling.columns, extent.channels, tiling.channels, extent.depth, tiling.depth);
+  }
+  return text + "    {0xffffu, 0, 0, 0, 0, 0, 0, 0, 0},\n};\n\n";
+}
+
+/// The call, in a case of its own.
+std::string case_text(std::size_t index, const KernelCall& call) {
+  const std::string text = with_tile(call.text, "unit->tile");
+  if (call.definitions.empty()) return fmt::format("    case {}:\n      {}      break;\n", index, text);
+  std::string definitions;
+  std::string_view rest = call.definitions;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n') + 1;
+    definitions += "      " + std::string(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  return fmt::format("    case {}: {{\n{}      {}      break;\n    }}\n", index, definitions, text);
+}
+
+KernelCall delivery(const Program& program, std::size_t k) {
+  const Bytes offset = result_offsets(program)[k];
+  const std::string to = offset == 0 ? "result" : fmt::format("result + {}", offset);
+  return {{}, "", fmt::format("mj_copy(&delivery_{}, {}, {}, {});\n", k, kTile, place_text(program.graph.outputs[k]), to)};
+}
+
+std::string delivery_boxes(const Program& program) {
+  std::string text;
+  const std::vector<Extent> calls = extents(program.graph, static_cast<std::int32_t>(program.graph.nodes.size()));
+  for (std::size_t k = 0; k < calls.size(); ++k) {
+    const std::int64_t rows = calls[k].rows;
+    const std::int64_t row = program.graph.type(program.graph.outputs[k]).bytes() / rows;
+    const std::vector<std::int64_t> size{rows, 1, 1, row}, steps{row, 0, 0, 1};
+    text += struct_definition("mj_box", fmt::format("delivery_{}", k),
+                              {{"size", braces(size)}, {"from", braces(steps)}, {"to", braces(steps)}});
+  }
+  return text + '\n';
+}
+
+/// `run_unit`: one case per tiling.
+std::string dispatch(const Program& program) {
+  const Graph& graph = program.graph;
+  std::string cases;
+  for (std::size_t i = 0; i < units_of(program).tilings.size(); ++i) {
+    const Tiling& tiling = units_of(program).tilings[i];
+    const auto node = static_cast<std::size_t>(tiling.node);
+    const auto part = static_cast<std::size_t>(tiling.part);
+    if (node == graph.nodes.size()) {
+      cases += case_text(i, delivery(program, part));
+    } else {
+      if (part == 0) cases += fmt::format("    /* {} */\n", node_title(graph, node));
+      cases += case_text(i, program.layers[node].calls[part]);
+    }
+  }
+  const bool scratch = scratch_bytes(graph) > 0;
+  return fmt::format(R"(static void run_unit({0}_state* state, uint16_t tiling, const mj_unit* unit) {{
+  int8_t* arena = state->kept->arena;
+  int8_t* result = state->kept->result[state->lost.position >> 15];
+{1}  switch (tiling) {{
+{2}    default:
+      break;
+  }}
+}}
+
+)",
+                     program.name, scratch ? "  int16_t* scratch = state->lost.scratch;\n" : "", cases);
+}
+
+std::string joules_text(std::int64_t picojoules) { return to_text(Joules{static_cast<double>(picojoules) * 1e-12}); }
+
+std::int64_t costliest(const UnitPlan& units) {
+  std::int64_t most = 0;
+  for (const Tiling& tiling : units.tilings) most = std::max(most, tiling.energy_pj);
+  return most;
+}
+
+std::string build_bytes(const Program& program) {
+  std::string text;
+  for (std::size_t i = 0; i + 1 < program.build_id.size(); i += 2) {
+    text += fmt::format("{}0x{}", i == 0 ? "" : ", ", program.build_id.substr(i, 2));
+  }
+  return text;
+}
+
+}  // namespace
+
+Bytes nonvolatile_bytes(const Program& program) {
+  const Bytes head = in_words(program, program.nvm->progress_bytes) + in_words(program, 8) + 2 * in_words(program, 4);
+  const Bytes bytes = head + 2 * result_offsets(program).back() + program.graph.plan->arena_bytes;
+  const Bytes alignment = program.nvm->name == "fram" ? 2 : units_of(program).word_bytes;
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+Bytes volatile_bytes(const Program& program) { return 2 + scratch_bytes(program.graph); }
+
+std::string units_readme(const Program& program) {
+  const Graph& graph = program.graph;
+  const UnitPlan& units = units_of(program);
+  return fmt::format(R"(# {0}
+
+An int8 network in strict C99 that power cuts cannot harm: no allocation, no C library beyond `memcpy` and `memset`.
+`{0}.h` is the interface, `{0}.c` the constants and the order of work, `mj_*` the kernels used; `mj_store.h` is the port of
+the non-volatile memory ({2}). `manifest.json` says the same for programs.
+
+    MJ_NONVOLATILE static {0}_nonvolatile kept;
+    static {0}_state state;
+
+    {0}_recover(&state, &kept);              /* after every power-on */
+    for (;;) {{
+      if ({0}_phase(&state) == {1}_WAITING) {0}_set_input_u8(&state, pixels);
+      if ({0}_infer(&state)) {{
+        deliver({0}_output(&state, 0), {0}_epoch(&state));
+        {0}_next(&state);
+      }}
+    }}
+
+The start-up code must leave `kept` alone: the linker script keeps its section (`.persistent` unless MJ_NONVOLATILE says
+otherwise) in non-volatile memory and out of what is zeroed or copied.
+
+`make` builds `{0}_run` for the host: inputs of {3} bytes each on standard input (int8; pixels with `-u`), outputs on
+standard output. For a target, compile `{0}.c` and the `mj_*.c` files with its compiler.
+
+Build {4}, model {5}.
+
+## Units
+
+{6} units, planned for charges of {7}; the costliest takes {8}, of which {9} are its commit. Booting and recovering take
+{10}.
+
+## Memory
+
+Non-volatile: {11}, of which {12} of activations. Volatile: {13}.
+
+)",
+                     program.name, program.macro, program.nvm->name, graph.type(graph.inputs[0]).bytes(), program.build_id,
+                     program.model_hash, units.units(), joules_text(units.charge_pj), joules_text(costliest(units)),
+                     joules_text(units.commit_pj), joules_text(units.restart_pj), bytes_text(nonvolatile_bytes(program)),
+                     bytes_text(graph.plan->arena_bytes), bytes_text(volatile_bytes(program)));
+}
+
+std::string units_summary(const Program& program) {
+  return fmt::format(R"(Power may fail at any instruction and any number of times:
+ * what is in {0}_nonvolatile suffices to go on, and the answer is that of an uninterrupted run.
+ *
+ * After every power-on: {0}_recover. Then, while {0}_phase says
+ *   {1}_WAITING  write an input: {0}_set_input or {0}_set_input_u8;
+ *   {1}_WORKING  call {0}_infer;
+ *   {1}_DONE     deliver {0}_output with {0}_epoch, then call {0}_next. A cut in between delivers again, with the
+ *                same number: at least once, never half.
+ * Nothing is allocated: all memory it writes is in {0}_state and {0}_nonvolatile.)",
+                     program.name, program.macro);
+}
+
+std::string units_interface(const Program& program) {
+  const Graph& graph = program.graph;
+  const Bytes scratch = scratch_bytes(graph);
+  const std::string member =
+      scratch > 0 ? fmt::format("  int16_t scratch[{}]; /* of the kernels, between which it holds nothing */\n", scratch / 2) : "";
+  return fmt::format(R"(
+/* What power cuts leave as it is: an object of this type goes into non-volatile memory (MJ_NONVOLATILE). Only the functions
+   below write to it. */
+#define {1}_UNITS {2}
+#define {1}_NONVOLATILE_BYTES {3}
+typedef struct {{
+  mj_kept kept; /* progress, build, numbers */
+  int8_t result[2][{4}] MJ_NV_ALIGNED; /* of the inference of each parity */
+  int8_t arena[{5}] MJ_NV_ALIGNED;    /* activations; see README.md for where each one lies */
+}} {0}_nonvolatile;
+
+/* What power cuts erase. */
+#define {1}_VOLATILE_BYTES {6}
+typedef struct {{
+  uint16_t position; /* a copy of the progress, set by {0}_recover */
+{7}}} {0}_volatile;
+
+/* All state. */
+typedef struct {{
+  {0}_nonvolatile* kept;
+  {0}_volatile lost;
+}} {0}_state;
+
+/* What the report says is what the compiler makes. */
+typedef char {0}_assert_nonvolatile_bytes[sizeof({0}_nonvolatile) == {1}_NONVOLATILE_BYTES ? 1 : -1];
+typedef char {0}_assert_volatile_bytes[sizeof({0}_volatile) == {1}_VOLATILE_BYTES ? 1 : -1];
+
+/* First of all, after every power-on. Says MJ_RESUMED, MJ_OTHER_BUILD (the memory holds nothing or the state of another
+   build) or MJ_CORRUPTED (the record of progress is damaged); in the last two cases it has started over, waiting for an
+   input. */
+uint8_t {0}_recover({0}_state* state, {0}_nonvolatile* kept);
+
+#define {1}_WAITING 0
+#define {1}_WORKING 1
+#define {1}_DONE 2
+uint8_t {0}_phase(const {0}_state* state);
+
+/* Stores the whole input and commits it; from then on it is part of the non-volatile state and cannot change. Unsigned
+   bytes are taken as the model wants its pixels. Refused (0) unless {1}_WAITING. */
+uint8_t {0}_set_input({0}_state* state, const int8_t* input);
+uint8_t {0}_set_input_u8({0}_state* state, const uint8_t* pixels);
+
+/* Runs one unit and commits it; 0 when there is none. */
+uint8_t {0}_step({0}_state* state);
+
+/* Runs units while mj_may_go_on(); 1 when the answer is there. */
+uint8_t {0}_infer({0}_state* state);
+
+/* Output k of the last inference that is done, and the number of that inference: 0 when there is none yet. They stay
+   until the next one is done. */
+const int8_t* {0}_output(const {0}_state* state, uint8_t k);
+uint32_t {0}_epoch(const {0}_state* state);
+
+/* The answer has been delivered: waits for the next input. Refused (0) unless {1}_DONE. */
+uint8_t {0}_next({0}_state* state);
+)",
+                     program.name, program.macro, units_of(program).units(), nonvolatile_bytes(program),
+                     result_offsets(program).back(), graph.plan->arena_bytes, volatile_bytes(program), member);
+}
+
+std::string units_code(const Program& program, const std::string& pixels) {
+  const Graph& graph = program.graph;
+  std::vector<Bytes> offsets = result_offsets(program);
+  offsets.pop_back();
+  std::string text = fmt::format(R"(/* The plan of units holds for memory that writes words of this size. */
+typedef char assert_word_bytes[MJ_NV_WORD == {} ? 1 : -1];
+
+static const uint8_t build[MJ_BUILD_BYTES] = {{{}}};
+
+)",
+                                 units_of(program).word_bytes, build_bytes(program));
+  text += tilings(program) + delivery_boxes(program) + dispatch(program);
+  text += fmt::format(R"(uint8_t {0}_recover({0}_state* state, {0}_nonvolatile* kept) {{
+  state->kept = kept;
+  return mj_recover(&kept->kept, build, {1}_UNITS, &state->lost.position);
+}}
+
+static uint16_t number(const {0}_state* state) {{ return (uint16_t)(state->lost.position & ~MJ_PARITY); }}
+
+uint8_t {0}_phase(const {0}_state* state) {{
+  return number(state) == MJ_WAITING ? {1}_WAITING : number(state) < {1}_UNITS ? {1}_WORKING : {1}_DONE;
+}}
+
+uint8_t {0}_set_input({0}_state* state, const int8_t* input) {{
+  if ({0}_phase(state) != {1}_WAITING) {{
+    return 0;
+  }}
+  mj_store_bytes(state->kept->arena + AT_{2}, input, {1}_INPUT_BYTES);
+  mj_commit(&state->kept->kept, {1}_UNITS, &state->lost.position);
+  return 1;
+}}
+
+uint8_t {0}_set_input_u8({0}_state* state, const uint8_t* pixels) {{
+  int8_t* to = state->kept->arena + AT_{2};
+  if ({0}_phase(state) != {1}_WAITING) {{
+    return 0;
+  }}
+{3}  mj_commit(&state->kept->kept, {1}_UNITS, &state->lost.position);
+  return 1;
+}}
+
+uint8_t {0}_step({0}_state* state) {{
+  mj_unit unit;
+  uint16_t tiling;
+  if (number(state) >= {1}_UNITS) {{
+    return 0;
+  }}
+  tiling = mj_find_unit(tilings, number(state), &unit);
+  run_unit(state, tiling, &unit);
+  mj_commit(&state->kept->kept, {1}_UNITS, &state->lost.position);
+  return 1;
+}}
+
+uint8_t {0}_infer({0}_state* state) {{
+  while (number(state) < {1}_UNITS && mj_may_go_on()) {{
+    (void){0}_step(state);
+  }}
+  return {0}_phase(state) == {1}_DONE;
+}}
+
+/* The inference at work has the parity of the position; the last answer has the other one, unless it is this. */
+static uint8_t answered(const {0}_state* state) {{
+  const uint8_t parity = (uint8_t)(state->lost.position >> 15);
+  return {0}_phase(state) == {1}_DONE ? parity : (uint8_t)(parity ^ 1u);
+}}
+
+const int8_t* {0}_output(const {0}_state* state, uint8_t k) {{
+  static const uint16_t offsets[{1}_OUTPUTS] = {{{4}}};
+  return state->kept->result[answered(state)] + offsets[k];
+}}
+
+uint32_t {0}_epoch(const {0}_state* state) {{ return mj_epoch(&state->kept->kept, answered(state)); }}
+
+uint8_t {0}_next({0}_state* state) {{
+  if ({0}_phase(state) != {1}_DONE) {{
+    return 0;
+  }}
+  mj_number_next(&state->kept->kept, state->lost.position);
+  mj_commit(&state->kept->kept, {1}_UNITS, &state->lost.position);
+  return 1;
+}}
+)",
+                      program.name, program.macro, graph.inputs[0], pixels, fmt::join(offsets, ", "));
+  return text;
+}
+
+std::string print_units_driver(const Program& program) {
+  std::string writes;
+  for (std::size_t k = 0; k < program.graph.outputs.size(); ++k) {
+    writes += fmt::format("    wrote = wrote && fwrite({0}_output(&state, {2}), 1, {1}_OUTPUT{2}_BYTES, stdout) == "
+                          "{1}_OUTPUT{2}_BYTES;\n",
+                          program.name, program.macro, k);
+  }
+  return fmt::format(R"(/* SPDX-License-Identifier: MIT-0 */
+/*
+ * Runs the network on the host: inputs of {1}_INPUT_BYTES each on standard input, one after the other; all outputs of
+ * each on standard output. Inputs are int8 as the network takes them, or with -u pixels 0..255.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "{0}.h"
+
+static {0}_nonvolatile kept;
+static {0}_state state;
+
+#if MJ_NV_SLOTS == 1
+#elif MJ_NV_WORD == 1
+void mj_board_write_byte(uint8_t* to, uint8_t value) {{ *to = value; }}
+#else
+void mj_board_write_word(void* to, const uint8_t* from) {{ memcpy(to, from, MJ_NV_WORD); }}
+#endif
+
+int main(int argc, char** argv) {{
+  static uint8_t record[{1}_INPUT_BYTES];
+  const int pixels = argc == 2 && strcmp(argv[1], "-u") == 0;
+  if (argc > 2 || (argc == 2 && !pixels)) {{
+    fprintf(stderr, "usage: %s [-u] < INPUTS > OUTPUTS\n", argv[0]);
+    return 2;
+  }}
+  (void){0}_recover(&state, &kept);
+  for (;;) {{
+    const size_t n = fread(record, 1, sizeof record, stdin);
+    int wrote = 1;
+    if (n == 0 && feof(stdin)) {{
+      break;
+    }}
+    if (n != sizeof record) {{
+      fprintf(stderr, "%s: the input ends within a record of %lu bytes\n", argv[0], (unsigned long)sizeof record);
+      return 1;
+    }}
+    if (!(pixels ? {0}_set_input_u8(&state, record) : {0}_set_input(&state, (const int8_t*)record)) || !{0}_infer(&state)) {{
+      fprintf(stderr, "%s: the inference did not end\n", argv[0]);
+      return 1;
+    }}
+{2}    if (!wrote) {{
+      fprintf(stderr, "%s: cannot write the outputs\n", argv[0]);
+      return 1;
+    }}
+    (void){0}_next(&state);
+  }}
+  return fflush(stdout) == 0 ? 0 : 1;
+}}
+)",
+                     program.name, program.macro, writes);
+}
+
+}  // namespace mj

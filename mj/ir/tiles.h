@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "mj/ir/cost.h"
+#include "mj/ir/graph.h"
+
+// Which tiles the kernel of a node can be called for, and what each costs, reads and writes. The emitter prints the calls
+// that are numbered here, and the unit plan cuts them.
+namespace mj {
+
+/// What one kernel call of a node can be cut along; 0 where it cannot be cut.
+struct Extent {
+  std::int64_t rows = 1;
+  std::int64_t columns = 0;
+  std::int64_t channels = 0;
+  std::int64_t depth = 0;  ///< terms of a dot product
+
+  bool operator==(const Extent&) const = default;
+};
+
+/// The kernel calls of node `index`, in order: most nodes have one, a concat one per input, a pad one per box of its
+/// border, a reshape whose output lies where its input does none. `index` == nodes.size() is the delivery of the outputs,
+/// one call each.
+std::vector<Extent> extents(const Graph& lowered, std::int32_t index);
+
+/// A part of one call: rows row0..row1-1, and so on; 0..0 where it cannot be cut.
+struct Tile {
+  std::int64_t row0 = 0, row1 = 0;
+  std::int64_t col0 = 0, col1 = 0;
+  std::int64_t ch0 = 0, ch1 = 0;
+  std::int64_t depth0 = 0, depth1 = 0;
+};
+
+/// The tile of a whole call.
+Tile whole(const Extent& extent);
+/// Tiles that a tiling makes of a call: depth counts fastest, then channels, columns and rows.
+std::int64_t tile_count(const Tiling& tiling, const Extent& extent);
+Tile tile_of(const Tiling& tiling, const Extent& extent, std::int64_t number);
+
+/// What a tile counts as; kernels are those of `cost`, deliveries are moves.
+Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, const Tile& tile);
+
+/// Bytes that a tile touches: `run` bytes at begin + i * step[0] + j * step[1] + k * step[2] + l * step[3].
+struct Region {
+  /// Activations by their value; partial sums and results have places of their own.
+  enum class Place { kValue, kPartial, kResult };
+  Place place = Place::kValue;
+  std::int32_t index = 0;  ///< value; which of the two partial sums; which output
+  Bytes begin = 0;
+  Bytes run = 0;
+  std::array<std::int64_t, 4> count{1, 1, 1, 1};
+  std::array<Bytes, 4> step{};
+
+  Bytes bytes() const { return run * count[0] * count[1] * count[2] * count[3]; }
+
+  /// Calls visit(begin, size) for every run.
+  template <class Visit>
+  void each_run(Visit&& visit) const {
+    for (std::int64_t i = 0; i < count[0]; ++i) {
+      for (std::int64_t j = 0; j < count[1]; ++j) {
+        for (std::int64_t k = 0; k < count[2]; ++k) {
+          for (std::int64_t l = 0; l < count[3]; ++l) {
+            visit(begin + i * step[0] + j * step[1] + k * step[2] + l * step[3], run);
+          }
+        }
+      }
+    }
+  }
+};
+
+/// What a tile reads of activations and partial sums, and all that it writes. Reads may be more than the kernel needs,
+/// never less; writes are exact. Whether there are partial sums is said by the tiling, and in which of the two a tile
+/// leaves them by the parity of its place along depth.
+struct Accesses {
+  std::vector<Region> reads;
+  std::vector<Region> writes;
+};
+Accesses accesses(const Graph& lowered, const Tiling& tiling, const Extent& extent, const Tile& tile);
+
+/// "conv2d 'conv1'", or "delivery of 'logits'".
+std::string describe_part(const Graph& graph, std::int32_t index, std::int32_t part);
+
+}  // namespace mj

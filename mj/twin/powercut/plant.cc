@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Faults that a test of power cuts must find, each one that people make.
+#include <algorithm>
+#include <regex>
+
+#include "mj/base/error.h"
+#include "mj/base/file.h"
+#include "mj/base/text.h"
+#include "mj/twin/powercut/program.h"
+
+namespace mj {
+namespace {
+
+/// A source file that is changed.
+class Source {
+ public:
+  explicit Source(std::filesystem::path path) : path_(std::move(path)), text_(read_text(path_)) {}
+
+  const std::string& text() const { return text_; }
+  /// Replaces what is there exactly once.
+  void replace(const std::string& from, const std::string& to) {
+    const std::size_t at = text_.find(from);
+    if (at == std::string::npos || text_.find(from, at + 1) != std::string::npos) {
+      fail("{}: the code is not as emitted: '{}' does not stand there once", path_.filename().string(), from);
+    }
+    text_.replace(at, from.size(), to);
+    write_file(path_, text_);
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::string text_;
+};
+
+std::string capitals(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+/// The sum of a residual block is written over its first summand.
+void plant_in_place_residual(Source code) {
+  static const std::regex addition(R"(mj_add\(&\w+, unit->tile, arena \+ AT_(\d+), arena \+ AT_(\d+), arena \+ AT_(\d+)\))");
+  std::smatch found;
+  if (!std::regex_search(code.text(), found, addition)) fail("this network adds no two activations");
+  const std::string sum = found[3], summand = found[1];
+  const auto macro = [&](const std::string& value) {
+    const std::regex line("#define AT_" + value + R"( (\d+) )");
+    std::smatch match;
+    if (!std::regex_search(code.text(), match, line)) fail("the code is not as emitted: AT_{} is not defined", value);
+    return std::pair(match.str(0), match.str(1));
+  };
+  code.replace(macro(sum).first, fmt::format("#define AT_{} {} ", sum, macro(summand).second));
+}
+
+/// A unit is committed before its results are stored.
+void plant_commit_before_data(Source code, const std::string& macro) {
+  const std::string run = "  run_unit(state, tiling, &unit);\n";
+  const std::string commit = fmt::format("  mj_commit(&state->kept->kept, {}_UNITS, &state->lost.position);\n", macro);
+  code.replace(run + commit, commit + run);
+}
+
+/// Partial sums are added up in one place.
+void plant_in_place_partials(Source code) {
+  static const std::regex sums(R"(mj_part_of\(unit, (arena \+ \d+), (arena \+ \d+)\))");
+  std::smatch found;
+  if (!std::regex_search(code.text(), found, sums)) fail("no sum of this network is split over several units");
+  code.replace(found.str(0), fmt::format("mj_part_of(unit, {0}, {0})", found.str(1)));
+}
+
+/// Which unit comes next is remembered in volatile memory.
+void plant_stale_volatile_cache(Source code, Source header, const std::string& macro) {
+  const std::string member = "  uint16_t position;";
+  header.replace(member, "  uint16_t cached;\n" + member);
+  static const std::regex bytes(R"(_VOLATILE_BYTES (\d+)\n)");
+  std::smatch found;
+  if (!std::regex_search(header.text(), found, bytes)) fail("{}_VOLATILE_BYTES is not defined", macro);
+  header.replace(found.str(0), fmt::format("_VOLATILE_BYTES {}\n", parse_integer(found.str(1)).value_or(0) + 2));
+  const std::string find = "  tiling = mj_find_unit(tilings, number(state), &unit);\n";
+  code.replace(find, find + R"(  if (number(state) != tilings[tiling].first) {
+    uint16_t n = (uint16_t)(state->lost.cached + 1u);
+    if (n < tilings[tiling].first || n >= tilings[tiling + 1].first) {
+      n = tilings[tiling].first;
+    }
+    tiling = mj_find_unit(tilings, n, &unit);
+  }
+  state->lost.cached = number(state);
+)");
+}
+
+}  // namespace
+
+const std::vector<std::string>& seed_bug_names() {
+  static const std::vector<std::string> names{"in-place-residual", "commit-before-data", "in-place-partials", "stale-volatile-cache"};
+  return names;
+}
+
+void plant_bug(const std::filesystem::path& build, const FirmwareFolder& folder, const std::string& bug) {
+  const std::string macro = capitals(folder.name);
+  const std::filesystem::path code = build / (folder.name + ".c");
+  with_context("seed bug '" + bug + "'", [&] {
+    if (bug == "in-place-residual") return plant_in_place_residual(Source(code));
+    if (bug == "commit-before-data") return plant_commit_before_data(Source(code), macro);
+    if (bug == "in-place-partials") return plant_in_place_partials(Source(code));
+    if (bug == "stale-volatile-cache") return plant_stale_volatile_cache(Source(code), Source(build / (folder.name + ".h")), macro);
+    fail("is unknown; expected {}", fmt::join(seed_bug_names(), ", "));
+  });
+}
+
+}  // namespace mj
