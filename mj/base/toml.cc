@@ -71,6 +71,8 @@ bool TomlTable::has(std::string_view key) {
   const toml::node& node = *state_->table->get(key);                                                          \
   if (!(test)) fail("{}: '{}'{} is {}; expected {}", where(key), key, inside(state_->path), type_name(node), expected)
 
+bool TomlTable::holds_text(std::string_view key) { return has(key) && state_->table->get(key)->is_string(); }
+
 std::string TomlTable::text(std::string_view key) {
   MJ_TOML_GET(key, node.is_string(), "text in quotes");
   return node.as_string()->get();

@@ -22,6 +22,8 @@ class TomlTable {
   static TomlTable read(const std::filesystem::path& path);
 
   bool has(std::string_view key);
+  /// Whether the key is there and holds text: for values that are a number or a word.
+  bool holds_text(std::string_view key);
   std::string text(std::string_view key);
   std::string text(std::string_view key, std::string_view otherwise);
   double number(std::string_view key);

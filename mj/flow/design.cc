@@ -23,6 +23,10 @@ namespace {
 /// Draws of one design that must not coincide: each is a key of its own for the random streams.
 enum Purpose : std::uint64_t { kSplit = 1, kInitial = 2 };
 
+// What the short trainings that compare students use where nothing is given: usual values, the same for all of them.
+constexpr double kProbeTemperature = 4;
+constexpr double kProbeAlpha = 0.9;
+
 Limits limits_of(const Spec& spec, const Platform& platform) {
   Limits limits{spec.energy, static_cast<Bytes>(platform.nvm_bytes.value), static_cast<Bytes>(platform.ram_bytes.value)};
   if (spec.nvm) limits.nvm = std::min(limits.nvm, *spec.nvm);
@@ -143,7 +147,10 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
     lessons = teach(simple_teacher, split.train, asked, progress);
     meter.add_macs(total_macs(simple_teacher) * split.train.size() * spec.views);
   }
-  const Distillation distillation{&simple_teacher, spec.temperature, spec.alpha, spec.views > 0 ? &lessons : nullptr};
+  const Lessons* said = spec.views > 0 ? &lessons : nullptr;
+  // Where they are to be derived, the probes make do with what needs no training.
+  Distillation distillation{&simple_teacher, spec.temperature.value_or(kProbeTemperature), spec.alpha.value_or(kProbeAlpha), said,
+                            spec.objective};
   const Probe probe = [&](const Architecture& architecture) {
     TrainOptions short_run = distil_options(spec, options.device);
     short_run.epochs = std::max(1, static_cast<int>(std::lround(spec.epochs * spec.probe)));
@@ -159,10 +166,19 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
       identify(result.candidates, result.limits, spec.probes, split.validation.size(), probe);
   const Architecture& architecture = result.candidates[chosen].architecture;
 
+  const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
+  meter.begin("derive");
+  TrainOptions derived_for = distil_options(spec, options.device);
+  result.derived = derive_distillation(fresh, simple_teacher, split.train, split.validation, derived_for, said,
+                                       {.objective = spec.objective, .temperature = spec.temperature, .alpha = spec.alpha,
+                                        .checkpoints = work}, progress);
+  meter.add_macs(result.derived.macs);
+  distillation.temperature = result.derived.temperature;
+  distillation.alpha = result.derived.alpha;
+
   meter.begin("distil");
   TrainOptions full_run = distil_options(spec, options.device);
   full_run.checkpoint = work / "distil.checkpoint";
-  const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
   TrainResult trained = train(fresh, split.train, split.validation, full_run, distillation, progress);
   meter.add_macs(trained.macs);
   result.student = std::move(trained.graph);

@@ -12,6 +12,7 @@
 #include "mj/flow/spec.h"
 #include "mj/ir/graph.h"
 #include "mj/learn/learn.h"
+#include "mj/flow/derive.h"
 #include "mj/platform/platform.h"
 
 namespace mj {
@@ -44,6 +45,7 @@ struct DesignResult {
   double teacher_validation_accuracy = 0;
   double student_validation_accuracy = 0;
 
+  Derived derived;  ///< temperature and weight of the final distillation
   std::vector<Candidate> candidates;
   std::vector<double> epoch_loss;
   std::vector<double> epoch_accuracy;

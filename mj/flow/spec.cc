@@ -34,6 +34,46 @@ auto parsed(TomlTable& table, std::string_view key, Parse parse) {
   return with_context(table.where(key), [&] { return parse(text); });
 }
 
+/// A number within limits, or nothing for "auto".
+std::optional<double> limited_or_auto(TomlTable& table, std::string_view key, std::optional<double> otherwise, double low, double high) {
+  if (!table.holds_text(key)) return limited(table, key, *otherwise, low, high);
+  if (const std::string word = table.text(key); word != "auto") {
+    fail("{}: '{}' is \"{}\"; expected \"auto\" or a number", table.where(key), key, word);
+  }
+  return std::nullopt;
+}
+
+/// The energy per inference, given or from where the device's energy comes from.
+void read_energy(TomlTable& budget, Spec& spec) {
+  const bool battery = budget.has("battery"), harvest = budget.has("harvest");
+  if (!battery && !harvest) {
+    spec.energy = parsed(budget, "energy", parse_energy);
+    if (spec.energy.value <= 0) fail("{}: energy is zero; expected more, e.g. \"3 mJ\"", budget.where("energy"));
+    return;
+  }
+  if (battery && harvest) fail("{}: battery and harvest are both given; expected one of them", budget.where("harvest"));
+  if (budget.has("energy")) {
+    fail("{}: energy is given, and so is where it comes from; expected one of them", budget.where("energy"));
+  }
+  Scenario scenario;
+  if (battery) {
+    scenario.battery = parsed(budget, "battery", parse_energy);
+    scenario.lifetime = parsed(budget, "lifetime", parse_time);
+    if (scenario.battery->value <= 0) fail("{}: the battery holds nothing; expected more, e.g. \"660 mWh\"", budget.where("battery"));
+    if (scenario.lifetime.value <= 0) fail("{}: the lifetime is zero; expected more, e.g. \"365 d\"", budget.where("lifetime"));
+  } else {
+    scenario.harvest_w = parsed(budget, "harvest", parse_power);
+    if (*scenario.harvest_w <= 0) fail("{}: nothing is harvested; expected more, e.g. \"50 uW\"", budget.where("harvest"));
+  }
+  scenario.inferences_per_day = budget.number("inferences_per_day");
+  if (scenario.inferences_per_day <= 0) {
+    fail("{}: 'inferences_per_day' is {}; expected more than 0", budget.where("inferences_per_day"), scenario.inferences_per_day);
+  }
+  scenario.rest = limited(budget, "rest", 0, 0, 0.999);
+  spec.energy = budget_of(scenario);
+  spec.scenario = scenario;
+}
+
 bool is_c_identifier(const std::string& name) {
   return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
@@ -68,8 +108,7 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
   platform.finish();
 
   TomlTable budget = top.table("budget");
-  spec.energy = parsed(budget, "energy", parse_energy);
-  if (spec.energy.value <= 0) fail("{}: energy is zero; expected more, e.g. \"3 mJ\"", budget.where("energy"));
+  read_energy(budget, spec);
   if (budget.has("nvm")) spec.nvm = parsed(budget, "nvm", parse_bytes);
   if (budget.has("ram")) spec.ram = parsed(budget, "ram", parse_bytes);
   budget.finish();
@@ -87,8 +126,9 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
   spec.batch = whole(distil, "batch", spec.batch, 2, 65536);
   spec.learning_rate = limited(distil, "learning_rate", spec.learning_rate, 1e-9, 100);
   spec.weight_decay = limited(distil, "weight_decay", spec.weight_decay, 0, 1);
-  spec.temperature = limited(distil, "temperature", spec.temperature, 0.01, 1000);
-  spec.alpha = limited(distil, "alpha", spec.alpha, 0, 1);
+  if (distil.has("objective")) spec.objective = parsed(distil, "objective", parse_objective);
+  spec.temperature = limited_or_auto(distil, "temperature", spec.temperature, 0.01, 1000);
+  spec.alpha = limited_or_auto(distil, "alpha", spec.alpha, 0, 1);
   spec.crop = whole(distil, "crop", spec.crop, 0, 64);
   spec.flip = distil.boolean("flip", spec.flip);
   spec.views = whole(distil, "views", spec.views, 0, 1000);

@@ -10,6 +10,8 @@
 
 #include "mj/arch/architecture.h"
 #include "mj/base/units.h"
+#include "mj/learn/objective.h"
+#include "mj/platform/scenario.h"
 
 namespace mj {
 
@@ -19,7 +21,8 @@ struct Spec {
   std::string data;                      ///< as `read_dataset` takes it
   double validation = 1.0 / 12;          ///< share of the training half held out for choices
   std::string platform;                  ///< a name, or a path relative to the spec
-  Joules energy;                         ///< per inference
+  Joules energy;                         ///< per inference, given or from the scenario
+  std::optional<Scenario> scenario;      ///< how the energy came about, where it was not given
   std::optional<Bytes> nvm;              ///< limits below the device's own
   std::optional<Bytes> ram;
   std::vector<Architecture> students;    ///< candidates; empty: derived from the teacher's family
@@ -28,8 +31,9 @@ struct Spec {
   int batch = 128;
   double learning_rate = 0.1;
   double weight_decay = 5e-4;
-  double temperature = 4;
-  double alpha = 0.9;
+  Objective objective = Objective::kPlain;
+  std::optional<double> temperature = 4;  ///< none: derived
+  std::optional<double> alpha = 0.9;      ///< none: derived
   int crop = 2;                          ///< augmentation: pixels of random shift
   bool flip = true;
   int views = 0;                         ///< different views of an image the teacher is asked about; 0: a new one each epoch

@@ -27,23 +27,6 @@ void expect(bool holds, const char* name, double found, const char* expected) {
 
 }  // namespace
 
-Objective parse_objective(const std::string& text) {
-  for (Objective objective : {Objective::kPlain, Objective::kStandardised, Objective::kDecoupled}) {
-    if (to_text(objective) == text) return objective;
-  }
-  fail("unknown objective '{}'; expected kd, kd+ls or dkd", text);
-}
-
-std::string to_text(Objective objective) {
-  switch (objective) {
-    case Objective::kPlain: return "kd";
-    case Objective::kStandardised: return "kd+ls";
-    case Objective::kDecoupled: return "dkd";
-  }
-  MJ_CHECK(false);
-  return {};
-}
-
 std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const TrainOptions& options) {
   std::uint64_t hash = mix(content_hash({}), fmt::format("lessons {} {} {} {} {}\n", options.augment.crop_pad,
                                                          options.augment.flip, options.augment.cutout, options.views,

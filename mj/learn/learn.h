@@ -11,6 +11,7 @@
 #include "mj/base/progress.h"
 #include "mj/data/dataset.h"
 #include "mj/ir/graph.h"
+#include "mj/learn/objective.h"
 
 namespace mj {
 
@@ -58,16 +59,6 @@ struct Lessons {
 /// Runs the teacher over the first `options.views` views of the training samples, in a fixed order. Uses seed, augmentation,
 /// views, device and checkpoint of `options`: the checkpoint is kept up to date after every view, and taken up again.
 Lessons teach(const Graph& teacher, const Samples& train, const TrainOptions& options, Progress& progress);
-
-/// What is made of the teacher's logits.
-enum class Objective {
-  kPlain,         ///< T^2 KL of the softened distributions (Hinton et al., 2015)
-  kStandardised,  ///< the same of standardised logits, times 10 (Sun et al., CVPR 2024: T 2, weights .1 and 9)
-  kDecoupled,     ///< label against the rest and among the rest, apart (Zhao et al., CVPR 2022; alpha .5 is their balance)
-};
-/// "kd", "kd+ls" or "dkd".
-Objective parse_objective(const std::string& text);
-std::string to_text(Objective objective);
 
 /// The teacher's part of the loss: (1-alpha)*CE + alpha*D(teacher_T, student_T), batch mean, D by the objective.
 struct Distillation {

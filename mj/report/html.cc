@@ -76,6 +76,18 @@ std::string candidate_table(const DesignResult& r) {
   return html + "</table></div>\n";
 }
 
+std::string arms_text(const Derived& derived) {
+  if (derived.arms.empty()) return {};
+  std::string html = "<p class=\"note\">Temperature and weight were derived: the teacher's confidence suggests ";
+  html += fmt::format("{:.3g}; short trainings gave", derived.softening > 0 ? derived.softening : derived.temperature);
+  const char* separator = " ";
+  for (const Arm& arm : derived.arms) {
+    html += fmt::format("{}{:.2f} % at temperature {:.3g}, weight {:.3g}", separator, 100 * arm.accuracy, arm.temperature, arm.alpha);
+    separator = "; ";
+  }
+  return html + ".</p>\n";
+}
+
 std::string training_plot(const DesignResult& r) {
   Line accuracy{"validation accuracy of the student, %", "a", {}, {}};
   Line teacher{fmt::format("teacher, {}", percent(r.teacher_validation_accuracy)), "b", {}, {}};
@@ -145,8 +157,8 @@ std::string report_html(const DesignResult& r) {
   html += "<div class=\"pair\"><div><h2>Distillation</h2>\n";
   html += figure(training_plot(r), fmt::format("{} epochs over {} images, temperature {:.3g}, weight of the teacher {:.3g}; choices on "
                                                "{} validation images, test read once.",
-                                               r.spec.epochs, thousands(r.train_images), r.spec.temperature, r.spec.alpha,
-                                               thousands(r.validation_images)));
+                                               r.spec.epochs, thousands(r.train_images), r.derived.temperature, r.derived.alpha,
+                                               thousands(r.validation_images)) + arms_text(r.derived));
   html += "</div><div><h2>Memory over one inference</h2>\n";
   html += figure(memory_plot(r), "Buffers in the arena: address upwards, steps to the right.");
   html += "</div></div>\n<div class=\"pair\"><div><h2>Where the energy goes</h2>\n";

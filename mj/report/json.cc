@@ -39,6 +39,16 @@ Json json_of(const Candidate& candidate) {
   return json;
 }
 
+Json json_of(const std::vector<Arm>& arms) {
+  Json json = Json::array();
+  for (const Arm& arm : arms) {
+    json.push_back({{"temperature", rounded(arm.temperature)},
+                    {"alpha", rounded(arm.alpha)},
+                    {"validation_accuracy", rounded(arm.accuracy)}});
+  }
+  return json;
+}
+
 Json json_of(const LayerEstimate& layer) {
   return {{"name", layer.name},
           {"op", layer.op},
@@ -63,6 +73,7 @@ std::string report_json(const DesignResult& result) {
   json["budget"] = {{"energy_j", rounded(result.limits.energy.value)},
                     {"nvm_bytes", result.limits.nvm},
                     {"ram_bytes", result.limits.ram}};
+  if (result.spec.scenario) json["budget"]["explanation"] = explain(*result.spec.scenario);
   json["teacher"] = json_of(result.teacher);
   json["result"] = json_of(result.result);
   json["result"]["float_accuracy"] = rounded(result.student_float_accuracy);
@@ -73,8 +84,11 @@ std::string report_json(const DesignResult& result) {
   json["host_check"] = {{"images", result.host_check.samples},
                         {"bytes", result.host_check.bytes},
                         {"differing", result.host_check.differing}};
-  json["distillation"] = {{"temperature", rounded(result.spec.temperature)},
-                          {"alpha", rounded(result.spec.alpha)},
+  json["distillation"] = {{"objective", to_text(result.spec.objective)},
+                          {"temperature", rounded(result.derived.temperature)},
+                          {"alpha", rounded(result.derived.alpha)},
+                          {"softening_temperature", rounded(result.derived.softening)},
+                          {"arms", json_of(result.derived.arms)},
                           {"epochs", result.spec.epochs}};
   json["epochs"] = Json::array();
   for (std::size_t i = 0; i < result.epoch_loss.size(); ++i) {

@@ -45,6 +45,11 @@ std::string summary_text(const DesignResult& result) {
   for (const Phase& phase : result.phases) seconds += phase.seconds, joules += phase.energy_j;
   std::string text = fmt::format("\n{} on {} ({})\n\n", result.spec.name, result.platform.title, result.spec.data);
   text += table_text(header, rows);
+  if (result.spec.scenario) text += fmt::format("\nthe budget                   {}", explain(*result.spec.scenario));
+  if (!result.derived.arms.empty()) {
+    text += fmt::format("\ndistilled at                 temperature {:.3g}, alpha {:.3g}, derived from {} short trainings", result.derived.temperature,
+                        result.derived.alpha, result.derived.arms.size());
+  }
   text += fmt::format(
       "\nint8 against float student   {:+.2f} points ({} in float)\n"
       "emitted C against evaluator  {} images, {} bytes of output, {} differ\n"

@@ -119,6 +119,7 @@ TEST_F(Design, GivesTheSameBytesTwiceAndKeepsItsPromises) {
 
 TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   const std::string path = spec("kill.toml", "3 mJ", 12);
+  write_file(path, replaced(read_text(path), "learning_rate", "temperature = \"auto\"\nalpha = \"auto\"\nlearning_rate"));
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "whole", "--threads", "2"}).exit_code, 0);
   const double whole_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -142,6 +143,8 @@ TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   const Ran resumed = millijoule({"design", path, "-o", *folder_ / "killed", "--threads", "2", "--resume"});
   ASSERT_EQ(resumed.exit_code, 0) << resumed.errors;
   const auto whole = files_below(*folder_ / "whole"), killed = files_below(*folder_ / "killed");
+  const auto report = nlohmann::json::parse(read_text(*folder_ / "killed/report.json"));
+  EXPECT_EQ(report["distillation"]["arms"].size(), 4u);
   for (const auto& [name, bytes] : whole) {
     if (name == "run.json" || name.starts_with("work/")) continue;
     ASSERT_TRUE(killed.contains(name)) << name;

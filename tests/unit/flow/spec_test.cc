@@ -51,6 +51,35 @@ TEST(Spec, RefusesWithOneSentence) {
   EXPECT_EQ(error_of("format = 1\n"), "spec.toml: 'model' is missing in [teacher]; expected text in quotes");
 }
 
+TEST(Spec, ABudgetMayComeFromWhereTheEnergyComesFrom) {
+  const auto with = [](const std::string& budget) {
+    std::string text = kGood;
+    return text.replace(text.find("energy = \"3 mJ\"\n"), 16, budget);
+  };
+  const Spec coin = parse_spec(with("battery = \"660 mWh\"\nlifetime = \"365 d\"\ninferences_per_day = 1440\nrest = 0.5\n"), "spec.toml", ".");
+  EXPECT_DOUBLE_EQ(coin.energy.value, 660e-3 * 3600 / 365 / 2 / 1440);
+  ASSERT_TRUE(coin.scenario.has_value());
+  const Spec solar = parse_spec(with("harvest = \"50 uW\"\ninferences_per_day = 8640\n"), "spec.toml", ".");
+  EXPECT_DOUBLE_EQ(solar.energy.value, 500e-6);
+  EXPECT_EQ(error_of(with("battery = \"1 J\"\nharvest = \"1 mW\"\n")),
+            "spec.toml:10: battery and harvest are both given; expected one of them");
+  EXPECT_EQ(error_of(with("battery = \"1 J\"\nenergy = \"1 mJ\"\n")),
+            "spec.toml:10: energy is given, and so is where it comes from; expected one of them");
+  EXPECT_EQ(error_of(with("battery = \"1 J\"\nlifetime = \"0 d\"\n")),
+            "spec.toml:10: the lifetime is zero; expected more, e.g. \"365 d\"");
+  EXPECT_EQ(error_of(with("harvest = \"1 mW\"\ninferences_per_day = 0\n")),
+            "spec.toml:10: 'inferences_per_day' is 0; expected more than 0");
+}
+
+TEST(Spec, TemperatureAndAlphaMayBeDerived) {
+  const Spec spec = parse_spec(kGood + "[distil]\ntemperature = \"auto\"\nalpha = \"auto\"\nobjective = \"kd+ls\"\n", "spec.toml", ".");
+  EXPECT_FALSE(spec.temperature.has_value());
+  EXPECT_FALSE(spec.alpha.has_value());
+  EXPECT_EQ(spec.objective, Objective::kStandardised);
+  EXPECT_EQ(error_of(kGood + "[distil]\ntemperature = \"hot\"\n"), "spec.toml:11: 'temperature' is \"hot\"; expected \"auto\" or a number");
+  EXPECT_EQ(error_of(kGood + "[distil]\nobjective = \"best\"\n"), "spec.toml:11: unknown objective 'best'; expected kd, kd+ls or dkd");
+}
+
 TEST(Spec, TheExampleIsRead) {
   const Spec spec = read_spec(std::string(MJ_SOURCE_DIR) + "/examples/fashion-msp430/spec.toml");
   EXPECT_EQ(spec.name, "fashion");

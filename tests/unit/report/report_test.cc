@@ -33,6 +33,7 @@ DesignResult sample() {
   result.confusion = {4, 1, 0, 5};
   result.host_check = {10, 20, 0};
   result.phases = {{"distil", 123456, 7.5, 14, 140}};
+  result.lowered.plan.emplace();
   result.energy_source = "estimate";
   return result;
 }
