@@ -11,6 +11,7 @@ namespace {
 void add_unavailable(CLI::App& app, const std::string& name, const std::string& summary) {
   CLI::App* command = app.add_subcommand(name, summary);
   command->allow_extras();
+  command->footer("Example:\n  cmake -DMJ_LEARN=ON -B build && cmake --build build   # this build lacks libtorch and training");
   command->callback([name] { fail("'{}' needs training, which this build leaves out (MJ_LEARN=OFF)", name); });
 }
 
