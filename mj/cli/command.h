@@ -55,6 +55,8 @@ void add_powercut(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_run(CLI::App& app);
+void add_simulate(CLI::App& app);
+void add_size(CLI::App& app);
 void add_students(CLI::App& app);
 void add_train(CLI::App& app);
 

@@ -56,9 +56,9 @@ std::vector<double> least_costs(const WorkPlan& plan, const PowerStage& stage) {
 
 }  // namespace
 
-double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const BucketModel& model, const SimulationOptions& options) {
+double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const Outcomes& images, const SimulationOptions& options) {
   const Harvester& h = stage.harvester();
-  const std::vector<ExitLevel> levels = exit_levels(model, least_costs(plan, stage));
+  const std::vector<ExitLevel> levels = fitted_levels(learn_buckets(images), least_costs(plan, stage), images);
   std::vector<double> slopes, lengths;
   double cost = 0, accuracy = 0;
   for (const ExitLevel& level : levels) {

@@ -51,6 +51,6 @@ class ValueOfStore {
 ///
 /// With a period there is at most one inference in each; back to back, energy is worth the most right answers per joule and
 /// spent no faster than the device can draw it.
-double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const BucketModel& model, const SimulationOptions& options);
+double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const Outcomes& images, const SimulationOptions& options);
 
 }  // namespace mj

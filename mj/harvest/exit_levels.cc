@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kBuckets = MJ_POLICY_BUCKETS;
 constexpr int kDeepest = 12;
 constexpr int kIterations = 100;
+constexpr int kRounds = 4;
+constexpr std::size_t kImproved = 12;
 
 /// The best decisions when a joule costs `price` right answers.
 ExitLevel best_at(const BucketModel& model, const std::vector<double>& cost_j, double price) {
@@ -125,6 +127,107 @@ std::vector<ExitLevel> exit_levels(const BucketModel& model, const std::vector<d
   corners(model, cost_j, first, most, kDeepest, levels);
   if (most.cost_j > first.cost_j * (1 + 1e-9)) levels.push_back(most);
   return levels;
+}
+
+namespace {
+
+/// Images by the buckets they fall into, so that deciding is a look-up.
+struct Sorted {
+  std::size_t images = 0, exits = 0;
+  std::vector<std::uint8_t> bucket;   ///< {image, exit}
+  const std::vector<std::uint8_t>& correct;
+
+  ExitLevel measure(const std::vector<double>& cost_j, const std::vector<std::uint16_t>& go_on) const {
+    std::vector<std::int64_t> stopped(exits, 0);
+    std::int64_t right = 0;
+    for (std::size_t i = 0; i < images; ++i) {
+      const std::uint8_t* buckets = &bucket[i * exits];
+      std::size_t k = 0;
+      while (k + 1 < exits && (go_on[k] >> buckets[k] & 1) != 0) ++k;
+      ++stopped[k];
+      right += correct[i * exits + k];
+    }
+    ExitLevel level{.cost_j = 0, .accuracy = static_cast<double>(right) / static_cast<double>(images), .go_on = go_on};
+    for (std::size_t k = 0; k < exits; ++k) level.cost_j += static_cast<double>(stopped[k]) / static_cast<double>(images) * cost_j[k];
+    return level;
+  }
+};
+
+Sorted sorted(const BucketModel& model, const Outcomes& outcomes) {
+  Sorted out{static_cast<std::size_t>(outcomes.images), model.exits, {}, outcomes.correct};
+  for (std::size_t i = 0; i < outcomes.confidence.size(); ++i) {
+    out.bucket.push_back(static_cast<std::uint8_t>(model.bucket(i % model.exits, outcomes.confidence[i])));
+  }
+  return out;
+}
+
+/// Turns single buckets over while that pays at this price.
+ExitLevel improved(const Sorted& images, const std::vector<double>& cost_j, ExitLevel level, double price) {
+  level = images.measure(cost_j, level.go_on);
+  for (int round = 0; round < kRounds; ++round) {
+    bool better = false;
+    for (std::size_t k = 0; k + 1 < images.exits; ++k) {
+      for (std::size_t b = 0; b < kBuckets; ++b) {
+        std::vector<std::uint16_t> other = level.go_on;
+        other[k] = static_cast<std::uint16_t>(other[k] ^ (1u << b));
+        ExitLevel turned = images.measure(cost_j, other);
+        if (turned.accuracy - price * turned.cost_j <= level.accuracy - price * level.cost_j + 1e-12) continue;
+        level = std::move(turned);
+        better = true;
+      }
+    }
+    if (!better) break;
+  }
+  return level;
+}
+
+/// The upper concave hull seen from the origin, from the best accuracy per joule to the highest accuracy.
+std::vector<ExitLevel> hull(std::vector<ExitLevel> levels) {
+  std::sort(levels.begin(), levels.end(), [](const ExitLevel& a, const ExitLevel& b) {
+    return a.cost_j != b.cost_j ? a.cost_j < b.cost_j : a.accuracy > b.accuracy;
+  });
+  std::vector<ExitLevel> kept;
+  const auto slope = [](const ExitLevel* from, const ExitLevel& to) {
+    return (to.accuracy - (from ? from->accuracy : 0)) / (to.cost_j - (from ? from->cost_j : 0));
+  };
+  for (ExitLevel& level : levels) {
+    if (!kept.empty() && level.accuracy <= kept.back().accuracy) continue;
+    while (!kept.empty()) {
+      const ExitLevel* before = kept.size() > 1 ? &kept[kept.size() - 2] : nullptr;
+      if (slope(before, level) < slope(before, kept.back())) break;
+      kept.pop_back();
+    }
+    kept.push_back(std::move(level));
+  }
+  return kept;
+}
+
+}  // namespace
+
+ExitLevel measured_level(const BucketModel& model, const std::vector<double>& cost_j, const Outcomes& outcomes,
+                         const std::vector<std::uint16_t>& go_on) {
+  return sorted(model, outcomes).measure(cost_j, go_on);
+}
+
+std::vector<ExitLevel> fitted_levels(const BucketModel& model, const std::vector<double>& cost_j, const Outcomes& outcomes) {
+  const Sorted images = sorted(model, outcomes);
+  std::vector<ExitLevel> found;
+  for (std::size_t k = 0; k < model.exits; ++k) {
+    std::vector<std::uint16_t> go_on(model.exits, 0);
+    for (std::size_t j = 0; j < k; ++j) go_on[j] = 0xFFFF;
+    found.push_back(images.measure(cost_j, go_on));
+  }
+  std::vector<ExitLevel> start = thinned(exit_levels(model, cost_j), kImproved);
+  const double highest = start.front().accuracy / start.front().cost_j;
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    // The price between a level's neighbours, and the two ends.
+    const double above = i == 0 ? highest : (start[i].accuracy - start[i - 1].accuracy) / (start[i].cost_j - start[i - 1].cost_j);
+    const double below = i + 1 == start.size() ? 0 : (start[i + 1].accuracy - start[i].accuracy) / (start[i + 1].cost_j - start[i].cost_j);
+    found.push_back(improved(images, cost_j, start[i], (above + below) / 2));
+    if (i == 0) found.push_back(improved(images, cost_j, start[i], highest));
+    if (i + 1 == start.size()) found.push_back(improved(images, cost_j, start[i], 0));
+  }
+  return hull(std::move(found));
 }
 
 std::vector<ExitLevel> thinned(const std::vector<ExitLevel>& levels, std::size_t most) {

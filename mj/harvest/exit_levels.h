@@ -37,6 +37,15 @@ struct ExitLevel {
 /// accuracy per joule, found by Dinkelbach's iteration.
 std::vector<ExitLevel> exit_levels(const BucketModel& model, const std::vector<double>& cost_j);
 
+/// What deciding by these buckets cost and brought on these images.
+ExitLevel measured_level(const BucketModel& model, const std::vector<double>& cost_j, const Outcomes& outcomes,
+                         const std::vector<std::uint16_t>& go_on);
+
+/// Levels for these outcomes: those of the bucket model, each improved bucket by bucket on the images themselves (the model
+/// forgets how an image came to its bucket, so it promises a little too much), and the fixed exits; the concave hull of what
+/// they measure.
+std::vector<ExitLevel> fitted_levels(const BucketModel& model, const std::vector<double>& cost_j, const Outcomes& outcomes);
+
 /// At most `most` of the levels: the first, the last, and those between that spread the cost evenly.
 std::vector<ExitLevel> thinned(const std::vector<ExitLevel>& levels, std::size_t most);
 

@@ -9,6 +9,7 @@
 
 #include "mj/base/error.h"
 #include "mj/base/text.h"
+#include "mj/base/units.h"
 
 namespace mj {
 namespace {
@@ -121,11 +122,12 @@ std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetti
     fail("policy '{}': there is no exit '{}'; the network has {}", name, exit, fmt::join(setting.exits, ", "));
   }
   const bool threshold = name.starts_with("confidence:");
-  const bool by_confidence = threshold || name == "confidence" || name == "confidence-energy" || name == "starvation" || name == "clairvoyant";
+  const bool budget = name.starts_with("budget:");
+  const bool by_confidence = threshold || budget || name == "confidence" || name == "confidence-energy" || name == "starvation" || name == "clairvoyant";
   if (!by_confidence) {
     const std::vector<std::string> known = {"full", "energy", "confidence", "confidence-energy", "starvation", "clairvoyant"};
     const auto meant = nearest(name, known);
-    fail("unknown policy '{}'{}; known: {}, exit:NAME, confidence:SHARE", name, meant ? fmt::format(" (did you mean {}?)", *meant) : "",
+    fail("unknown policy '{}'{}; known: {}, exit:NAME, confidence:SHARE, budget:ENERGY", name, meant ? fmt::format(" (did you mean {}?)", *meant) : "",
          fmt::join(known, ", "));
   }
   if (!setting.images) fail("policy '{}' looks at confidences; give --data and --model, or --outcomes", name);
@@ -137,9 +139,19 @@ std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetti
     const ExitLevel level = threshold_level(setting, *value, edges);
     return std::make_unique<DevicePolicy>(std::string(name), MJ_POLICY_CONFIDENCE, 0, setting, std::vector<ExitLevel>{level}, edges);
   }
-  const BucketModel model = learn_buckets(setting.tables ? *setting.tables : *setting.images);
+  const Outcomes& known = setting.tables ? *setting.tables : *setting.images;
+  const BucketModel model = learn_buckets(known);
   edges = model.edges;
-  const std::vector<ExitLevel> levels = thinned(exit_levels(model, setting.cost_j), kMostLevels);
+  const std::vector<ExitLevel> levels = thinned(fitted_levels(model, setting.cost_j, known), kMostLevels);
+  if (budget) {
+    const double joules = parse_energy(name.substr(7)).value;
+    std::size_t level = 0;
+    while (level + 1 < levels.size() && levels[level + 1].cost_j <= joules) ++level;
+    if (levels[0].cost_j > joules) {
+      fail("policy '{}': the cheapest way of deciding takes {} per inference on average", name, to_text(Joules{levels[0].cost_j}));
+    }
+    return std::make_unique<DevicePolicy>(std::string(name), MJ_POLICY_CONFIDENCE, static_cast<unsigned>(level), setting, levels, edges);
+  }
   const mj_policy_kind kind = name == "confidence"   ? MJ_POLICY_CONFIDENCE
                               : name == "starvation" ? MJ_POLICY_STARVATION
                                                      : MJ_POLICY_CONFIDENCE_ENERGY;

@@ -41,7 +41,7 @@ struct PolicySetting {
 /// starvation, clairvoyant; those that look at confidences only when there are outcomes.
 std::vector<std::string> policy_names(const PolicySetting& setting);
 
-/// By name; `confidence:0.8` goes on below that confidence. Throws `Error` naming the known ones, and what is missing.
+/// By name; `confidence:0.8` goes on below that confidence, `budget:0.5mJ` decides by confidence within that mean energy. Throws `Error` naming the known ones, and what is missing.
 std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetting& setting);
 
 }  // namespace mj

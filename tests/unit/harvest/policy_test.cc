@@ -62,6 +62,32 @@ TEST(ExitLevels, NoOtherDecisionLiesAboveTheHull) {
   EXPECT_EQ(thinned(levels, 3).back().cost_j, levels.back().cost_j);
 }
 
+TEST(ExitLevels, FittedOnesMeasureWhatTheySay) {
+  const Outcomes outcomes = made_up_outcomes(2000, 3, 4);
+  const BucketModel model = learn_buckets(outcomes);
+  const std::vector<double> cost = {1e-3, 2e-3, 5e-3};
+  const std::vector<ExitLevel> levels = fitted_levels(model, cost, outcomes);
+  ASSERT_GE(levels.size(), 4u);
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    // Measured here once more, image by image.
+    double spent = 0, right = 0;
+    for (std::int64_t image = 0; image < outcomes.images; ++image) {
+      std::size_t k = 0;
+      while (k < 2 && (levels[i].go_on[k] >> model.bucket(k, outcomes.confidence[outcomes.at(image, k)]) & 1) != 0) ++k;
+      spent += cost[k];
+      right += outcomes.correct[outcomes.at(image, k)];
+    }
+    EXPECT_NEAR(spent / 2000, levels[i].cost_j, 1e-9);
+    EXPECT_NEAR(right / 2000, levels[i].accuracy, 1e-9);
+    if (i < 2) continue;
+    const auto slope = [&](std::size_t j) { return (levels[j].accuracy - levels[j - 1].accuracy) / (levels[j].cost_j - levels[j - 1].cost_j); };
+    EXPECT_LT(slope(i), slope(i - 1));
+  }
+  // No fixed exit lies above.
+  for (std::size_t k = 0; k < 3; ++k) EXPECT_LE(outcomes.accuracy(k) / cost[k], levels[0].accuracy / levels[0].cost_j + 1e-9);
+  EXPECT_GE(levels.back().accuracy, outcomes.accuracy(2));
+}
+
 TEST(ExitLevels, BucketsHoldEqualShares) {
   const Outcomes outcomes = made_up_outcomes(1600, 2, 2);
   const BucketModel model = learn_buckets(outcomes);
@@ -151,7 +177,7 @@ TEST(ExitPolicy, NamesWhatItKnows) {
   const Outcomes images = made_up_outcomes(200, 2, 1);
   PolicySetting setting{.exits = {"exit1", "logits"}, .cost_j = {1e-3, 2e-3}, .capacity_j = 1};
   EXPECT_EQ(error_of([&] { make_policy("confidense", setting); }),
-            "unknown policy 'confidense' (did you mean confidence?); known: full, energy, confidence, confidence-energy, starvation, clairvoyant, exit:NAME, confidence:SHARE");
+            "unknown policy 'confidense' (did you mean confidence?); known: full, energy, confidence, confidence-energy, starvation, clairvoyant, exit:NAME, confidence:SHARE, budget:ENERGY");
   EXPECT_EQ(error_of([&] { make_policy("exit:exit7", setting); }), "policy 'exit:exit7': there is no exit 'exit7'; the network has exit1, logits");
   EXPECT_EQ(error_of([&] { make_policy("confidence", setting); }), "policy 'confidence' looks at confidences; give --data and --model, or --outcomes");
   setting.images = &images;

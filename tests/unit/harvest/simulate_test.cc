@@ -185,7 +185,7 @@ TEST(Simulate, NeverBeatsTheBound) {
     const WorkPlan plan = plain_plan(200, 1e-3, 2.8e-3, {0.2, 0.6, 1}, 5e-6);
     const SimulationOptions options{.period_s = period, .duration_s = 6000};
     const auto course = make_trace(trace, 5);
-    const double most = most_correct(plan, stage, *course, learn_buckets(images), options);
+    const double most = most_correct(plan, stage, *course, images, options);
     for (const std::string& policy : policy_names(setting_for(plan, stage, &images, period))) {
       if (policy == "clairvoyant") continue;  // knows more
       const auto result = run(plan, stage, trace, policy, &images, options);
