@@ -2,7 +2,7 @@
 
 # Run as a script (cmake -DOUTPUT=... -DFOLDER=... -P): the files of FOLDER as a C++ table of names and texts, sorted by
 # name, so that the program carries them wherever it is moved.
-file(GLOB files RELATIVE ${FOLDER} ${FOLDER}/*.h ${FOLDER}/*.c)
+file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*.h ${FOLDER}/*.c ${FOLDER}/*.S ${FOLDER}/*.ld)
 list(SORT files)
 set(entries "")
 foreach(file IN LISTS files)

@@ -25,7 +25,8 @@ endfunction()
 
 # mj_embed_runtime(TARGET): the C of runtime/ as data inside the target, so that the program works wherever it is moved.
 function(mj_embed_runtime target)
-  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/runtime/*.h ${PROJECT_SOURCE_DIR}/runtime/*.c)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/runtime/*.h ${PROJECT_SOURCE_DIR}/runtime/*.c
+                                           ${PROJECT_SOURCE_DIR}/runtime/*.S ${PROJECT_SOURCE_DIR}/runtime/*.ld)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/runtime_texts.cc)
   set(script ${PROJECT_SOURCE_DIR}/cmake/embed_texts.cmake)
   add_custom_command(

@@ -61,8 +61,21 @@ static void gather(const mj_conv* conv, const int8_t* x, int16_t top, int16_t le
 }
 
 /* Channels c..end-1 of one output pixel. */
-static MJ_NOINLINE const int8_t* channels(const mj_weights* weights, int16_t c, int16_t end, const int8_t* weight,
-                                          const int16_t* patch, size_t taps, const mj_output* out, int8_t* y) {
+static MJ_NOINLINE mj_weight channels(const mj_weights* weights, int16_t c, int16_t end, mj_weight weight,
+                                      const int16_t* patch, size_t taps, const mj_output* out, int8_t* y) {
+#ifdef MJ_PORT_DOT_TWO
+  for (; c + 1 < end; c = (int16_t)(c + 2)) {
+    int32_t sums[2];
+    sums[0] = weights->bias[c];
+    sums[1] = weights->bias[c + 1];
+    mj_dot_two_s16(sums, patch, weight, weight + taps, taps);
+    mj_store_i8(y, mj_requantize(sums[0], weights->multiplier[c], weights->shift[c], out));
+    ++y;
+    mj_store_i8(y, mj_requantize(sums[1], weights->multiplier[c + 1], weights->shift[c + 1], out));
+    ++y;
+    weight += 2 * taps;
+  }
+#endif
   for (; c < end; ++c) {
     const int32_t sum = mj_dot_s16(weights->bias[c], patch, weight, taps);
     mj_store_i8(y, mj_requantize(sum, weights->multiplier[c], weights->shift[c], out));
@@ -86,13 +99,14 @@ void mj_conv2d(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weig
     int16_t left = (int16_t)(tile.col0 * conv->stride_w - conv->pad_left);
     int8_t* to = y + (size_t)tile.col0 * (size_t)conv->out_c;
     for (col = tile.col0; col < tile.col1; ++col) {
-      const int8_t* weight = weights->weight;
+      mj_weight weight = weights->weight;
       const int8_t* group_x = x + (size_t)first_group * (size_t)group_in;
       int16_t end = (int16_t)((first_group + 1) * group_out);
       int16_t ch = tile.ch0;
       while (ch < tile.ch1) {
         const int16_t last = end < tile.ch1 ? end : tile.ch1;
         gather(conv, group_x, top, left, group_in, patch);
+        mj_arrange(patch, taps);
         weight = channels(weights, (int16_t)(ch - tile.ch0), (int16_t)(last - tile.ch0), weight, patch, taps,
                           &conv->out, to + ch);
         group_x += group_in;

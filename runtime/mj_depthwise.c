@@ -24,7 +24,7 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
       const size_t run = (size_t)(cols.last - cols.first);
       int16_t in_ch = (int16_t)(tile.ch0 / per_input);
       int16_t left_of_input = (int16_t)(per_input - tile.ch0 % per_input);
-      const int8_t* weight = weights->weight + (size_t)rows.first * (size_t)conv->kernel_w + (size_t)cols.first;
+      mj_weight weight = weights->weight + (size_t)rows.first * (size_t)conv->kernel_w + (size_t)cols.first;
       const int8_t* corner = x;
       int16_t ch;
       if (run != 0 && rows.first < rows.last) {
@@ -34,13 +34,13 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
       for (ch = tile.ch0; ch < tile.ch1; ++ch) {
         const int16_t c = (int16_t)(ch - tile.ch0);
         const int8_t* from = corner + in_ch;
-        const int8_t* taps = weight;
+        mj_weight taps = weight;
         int32_t sum = weights->bias[c];
         int16_t tap;
         for (tap = rows.first; tap < rows.last; ++tap) {
           sum = mj_dot_strided(sum, from, tap_step, conv->in_zero, taps, run);
           from += row_step;
-          taps += conv->kernel_w;
+          taps += (size_t)conv->kernel_w;
         }
         mj_store_i8(&to[ch], mj_requantize(sum, weights->multiplier[c], weights->shift[c], &conv->out));
         weight += window;

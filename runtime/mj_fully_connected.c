@@ -19,7 +19,7 @@ void mj_fully_connected_part(const mj_linear* linear, mj_tile tile, const mj_par
   x += (size_t)tile.row0 * features + (size_t)part->begin;
   y += (size_t)tile.row0 * (size_t)linear->out_c;
   for (row = tile.row0; row < tile.row1; ++row) {
-    const int8_t* weight = weights->weight + part->begin;
+    mj_weight weight = weights->weight + (size_t)part->begin;
     int16_t ch;
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
       const int16_t c = (int16_t)(ch - tile.ch0);

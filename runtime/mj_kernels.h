@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "mj_arithmetic.h"
+#include "mj_port.h"
 
 typedef struct {
   int16_t row0, row1;
@@ -24,7 +25,7 @@ typedef struct {
 /* Constants of the channels ch0..ch1-1 of a tile, in near memory: per channel its weights, the bias and the factor from
    the accumulator to the output (see mj_scale). */
 typedef struct {
-  const int8_t* weight;
+  mj_weight weight;
   const int32_t* bias;
   const int32_t* multiplier;
   const int8_t* shift;

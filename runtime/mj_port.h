@@ -6,8 +6,8 @@
  *   mj_dot_s16, mj_dot_s8, mj_dot_strided   the inner loops of every kernel that multiplies and accumulates
  *   mj_widen                                int8 to int16, less the zero point
  *   mj_high_multiply                        a * b / 2^31, rounded
- * and it may define faster forms of what else is slow there (MJ_PORT_SCALE, MJ_PORT_SATURATE16). Constants reach a kernel as pointers to near memory
- * (mj_weights); a target that keeps them out of the reach of pointers copies them there first.
+ * and it may define faster forms of what else is slow there (MJ_PORT_SCALE, MJ_PORT_SATURATE16), and the order in which
+ * mj_dot_s16 wants a window of x (MJ_PORT_ARRANGE, mj_arrange), or dot products of two channels at once (MJ_PORT_DOT_TWO).
  * Define MJ_PORT_HEADER to use a port of your own.
  */
 #ifndef MJ_PORT_H
@@ -20,12 +20,23 @@
 #include MJ_PORT_HEADER
 #elif defined(__MSP430__)
 #include "mj_port_msp430.h"
+#elif defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE) && defined(__GNUC__)
+#include "mj_port_arm_dsp.h"
 #else
 #include "mj_port_generic.h"
 #endif
 
+/* How weights are reached: by pointers, unless the port says otherwise. */
+#ifndef MJ_PORT_WEIGHT
+typedef const int8_t* mj_weight;
+#endif
+
 #ifndef MJ_NOINLINE
 #define MJ_NOINLINE
+#endif
+
+#ifndef MJ_PORT_ARRANGE
+#define mj_arrange(x, n) ((void)0)
 #endif
 
 /* The only two functions of the C library that are used; declared here because bare targets come without <string.h>. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef MJ_PORT_DOT_S16
 /* acc + sum of x[i] * w[i]. */
 static inline int32_t mj_dot_s16(int32_t acc, const int16_t* x, const int8_t* w, size_t n) {
   size_t i;
@@ -14,7 +15,9 @@ static inline int32_t mj_dot_s16(int32_t acc, const int16_t* x, const int8_t* w,
   }
   return acc;
 }
+#endif
 
+#ifndef MJ_PORT_DOT_S8
 static inline int32_t mj_dot_s8(int32_t acc, const int8_t* x, const int8_t* w, size_t n) {
   size_t i;
   for (i = 0; i < n; ++i) {
@@ -22,6 +25,7 @@ static inline int32_t mj_dot_s8(int32_t acc, const int8_t* x, const int8_t* w, s
   }
   return acc;
 }
+#endif
 
 /* acc + sum of (x[i * step] - zero) * w[i]. */
 static inline int32_t mj_dot_strided(int32_t acc, const int8_t* x, size_t step, int16_t zero, const int8_t* w,

@@ -42,6 +42,84 @@ static inline int32_t mj_mpy_sum(void) {
   "mov %3, &%c4\n\t"          \
   ".word 0x4cb2, %c5\n\t"
 
+#ifdef MJ_FAR_WEIGHTS
+
+/* Weights above 64 KB: a 32-bit address is made a 20-bit one by the stack, in r13 (mova @r1+, r13, which the assembler of
+   LLVM lacks); indirect addressing takes all of it. */
+#define MJ_PORT_WEIGHT
+typedef uint32_t mj_weight;
+#ifndef MJ_FAR_BASE
+#define MJ_FAR_BASE 0x10000ul
+#endif
+#define MJ_FAR_POINTER(low, high) "push " high "\n\tpush " low "\n\t.word 0x011d\n\t"
+
+#define MJ_FAR_S16       \
+  "mov.b @r13+, %3\n\t"  \
+  "sxt %3\n\t"           \
+  "mov %3, &%c4\n\t"     \
+  ".word 0x4cb2, %c5\n\t"
+
+static inline int32_t mj_dot_s16(int32_t acc, const int16_t* x, mj_weight w, size_t n) {
+  register const int16_t* x_next __asm__("r12") = x;
+  uint16_t fours = (uint16_t)(n >> 2);
+  uint16_t ones = (uint16_t)(n & 3u);
+  uint16_t wide;
+  mj_mpy_set(acc);
+  __asm__ volatile(MJ_FAR_POINTER("%6", "%7")
+                   "tst %1\n\tjz 2f\n1:\n\t" MJ_FAR_S16 MJ_FAR_S16 MJ_FAR_S16 MJ_FAR_S16 "dec %1\n\tjnz 1b\n2:\n\t"
+                   "tst %2\n\tjz 4f\n3:\n\t" MJ_FAR_S16 "dec %2\n\tjnz 3b\n4:"
+                   : "+r"(x_next), "+r"(fours), "+r"(ones), "=&r"(wide)
+                   : "i"(MJ_MPY_BASE + 6), "i"(MJ_MPY_BASE + 8), "r"((uint16_t)(w & 0xffffu)), "r"((uint16_t)(w >> 16))
+                   : "r13", "memory", "cc");
+  return mj_mpy_sum();
+}
+
+#define MJ_FAR_S8        \
+  "mov.b @r13+, %2\n\t"  \
+  "sxt %2\n\t"           \
+  "mov %2, &%c3\n\t"     \
+  "mov.b @%0+, %2\n\t"   \
+  "sxt %2\n\t"           \
+  "mov %2, &%c4\n\t"
+
+static inline int32_t mj_dot_s8(int32_t acc, const int8_t* x, mj_weight w, size_t n) {
+  uint16_t wide;
+  mj_mpy_set(acc);
+  if (n != 0) {
+    __asm__ volatile(MJ_FAR_POINTER("%5", "%6") "1:\n\t" MJ_FAR_S8 "dec %1\n\tjnz 1b"
+                     : "+r"(x), "+r"(n), "=&r"(wide)
+                     : "i"(MJ_MPY_BASE + 6), "i"(MJ_MPY_BASE + 8), "r"((uint16_t)(w & 0xffffu)),
+                       "r"((uint16_t)(w >> 16))
+                     : "r13", "memory", "cc");
+  }
+  return mj_mpy_sum();
+}
+
+#define MJ_FAR_STRIDED   \
+  "mov.b @r13+, %2\n\t"  \
+  "sxt %2\n\t"           \
+  "mov %2, &%c3\n\t"     \
+  "mov.b @%0, %2\n\t"    \
+  "sxt %2\n\t"           \
+  "sub %6, %2\n\t"       \
+  "mov %2, &%c4\n\t"     \
+  "add %5, %0\n\t"
+
+static inline int32_t mj_dot_strided(int32_t acc, const int8_t* x, size_t step, int16_t zero, mj_weight w, size_t n) {
+  uint16_t wide;
+  mj_mpy_set(acc);
+  if (n != 0) {
+    __asm__ volatile(MJ_FAR_POINTER("%7", "%8") "1:\n\t" MJ_FAR_STRIDED "dec %1\n\tjnz 1b"
+                     : "+r"(x), "+r"(n), "=&r"(wide)
+                     : "i"(MJ_MPY_BASE + 6), "i"(MJ_MPY_BASE + 8), "r"(step), "r"(zero), "r"((uint16_t)(w & 0xffffu)),
+                       "r"((uint16_t)(w >> 16))
+                     : "r13", "memory", "cc");
+  }
+  return mj_mpy_sum();
+}
+
+#else
+
 static inline int32_t mj_dot_s16(int32_t acc, const int16_t* x, const int8_t* w, size_t n) {
   register const int16_t* x_next __asm__("r12") = x;
   uint16_t fours = (uint16_t)(n >> 2);
@@ -113,6 +191,8 @@ static inline int32_t mj_dot_strided(int32_t acc, const int8_t* x, size_t step, 
   }
   return mj_mpy_sum();
 }
+
+#endif
 
 #define MJ_STEP_WIDEN(offset)   \
   "mov.b @%1+, %3\n\t"          \

@@ -59,5 +59,6 @@ void add_simulate(CLI::App& app);
 void add_size(CLI::App& app);
 void add_students(CLI::App& app);
 void add_train(CLI::App& app);
+void add_twin(CLI::App& app);
 
 }  // namespace mj::cli

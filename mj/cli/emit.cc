@@ -34,7 +34,7 @@ void add_emit(CLI::App& app) {
   command.add_option("-o,--output", options->output, "folder to write; replaced when it exists")->required()->type_name("DIR");
   command.add_option("--name", options->name, "C identifier that every name begins with")->type_name("NAME");
   command.add_option("--platform", options->platform, "device for the budget table of the README")->type_name("NAME");
-  command.add_option("--target", options->target, "kind of device, for the manifest; the code compiles for all of them")
+  command.add_option("--target", options->target, "kind of device that the folder is built for: host, cortex-m, riscv or msp430")
       ->type_name("NAME")
       ->check(CLI::IsMember({"host", "cortex-m", "msp430", "riscv"}));
   CLI::Option* intermittent = command.add_flag("--intermittent", options->intermittent,

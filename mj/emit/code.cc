@@ -144,7 +144,7 @@ void {0}_infer({0}_state* state) {{
   std::string calls;
   for (std::size_t i = 0; i < program.layers.size(); ++i) {
     if (program.layers[i].calls.empty()) continue;
-    calls += fmt::format("  /* {} */\n", node_title(graph, i));
+    calls += fmt::format("  MJ_LAYER({}); /* {} */\n", i, node_title(graph, i));
     for (const KernelCall& call : program.layers[i].calls) calls += "  " + with_tile(call.text, whole_tile(call.extent));
   }
   if (calls.empty()) {
@@ -152,7 +152,7 @@ void {0}_infer({0}_state* state) {{
   } else {
     text += "  int8_t* arena = state->arena;\n";
     if (scratch_bytes(graph) > 0) text += "  int16_t* scratch = state->scratch;\n";
-    text += calls;
+    text += calls + "  MJ_LAYER(end);\n";
   }
   fmt::format_to(out, "}}\n\nconst int8_t* {0}_output(const {0}_state* state, uint8_t k) {{\n", program.name);
   if (graph.outputs.size() == 1) {
@@ -247,9 +247,14 @@ std::string print_code(const Program& program) {
   const Graph& graph = program.graph;
   std::string text = kSpdx;
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "#include \"{}.h\"\n\n#include <stddef.h>\n\n#include \"mj_kernels.h\"\n#include \"mj_store.h\"\n", program.name);
+  fmt::format_to(out, "#include \"{}.h\"\n\n#include <stddef.h>\n\n#include \"mj_kernels.h\"\n#include \"mj_layer.h\"\n#include \"mj_store.h\"\n", program.name);
   text += place_macros(graph) + '\n';
   for (const ValueId id : stored_constants(graph)) {
+    if (const auto far = program.far.find(id); far != program.far.end()) {
+      fmt::format_to(out, "/* {}, in {}_far.S */\n#define constant_{} (MJ_FAR_BASE + {}ul)\n", comment_text(graph.value(id).name),
+                     program.name, id, far->second);
+      continue;
+    }
     text += constant_definition(graph, id);
   }
   for (std::size_t i = 0; i < program.layers.size(); ++i) {

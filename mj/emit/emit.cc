@@ -6,7 +6,10 @@
 
 #include "mj/base/error.h"
 #include "mj/base/hash.h"
+#include "mj/emit/device.h"
+#include "mj/emit/far.h"
 #include "mj/emit/firmware.h"
+#include "mj/emit/machines.h"
 #include "mj/emit/runtime_files.h"
 #include "mj/ir/text.h"
 #include "mj/ir/verify.h"
@@ -92,11 +95,13 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
     fail("name '{}' cannot prefix C code; expected letters, digits and underscores, at most 63, that are no keyword",
          options.name);
   }
+  check_target(options.target);
   check_border(lowered);
   verify(lowered);
   Program program{.graph = lowered, .name = options.name, .macro = capitals(options.name), .layers = print_layers(lowered)};
   program.target = options.target;
-  std::set<std::string> called{"mj_kernels.h", "mj_port.h", "mj_store.h"};
+  program.far = far_weights(lowered, options.target);
+  std::set<std::string> called{"mj_kernels.h", "mj_layer.h", "mj_port.h", "mj_store.h"};
   if (is_intermittent(program)) {
     prove_units(lowered);
     program.nvm = &find_nvm(options.nvm);
@@ -127,6 +132,11 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
   firmware["Makefile"] = print_makefile(program);
   firmware["README.md"] = print_readme(program, platform, estimate);
   firmware["manifest.json"] = print_manifest(program, platform, estimate);
+  if (!program.far.empty()) firmware[program.name + "_far.S"] = print_far_weights(lowered, program.far);
+  if (options.target != "host") {
+    package_for_device(firmware, {program.name, program.macro, lowered.outputs.size(), is_intermittent(program)},
+                       options.target);
+  }
   return firmware;
 }
 

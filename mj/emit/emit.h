@@ -18,7 +18,7 @@ struct EmitOptions {
 };
 
 /// Files of a firmware folder by name relative to it: NAME.h, NAME.c, the runtime files used, main.c (of the host a test
-/// driver), Makefile, README.md, manifest.json.
+/// driver), Makefile, README.md, manifest.json; for a device also board, start-up code and linker scripts.
 using Firmware = std::map<std::string, std::string>;
 
 /// Prints a lowered (int8, planned) graph as strict C99; one whose plan has units becomes firmware that survives power

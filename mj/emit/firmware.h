@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Program {
   std::string build_id;           ///< hash of the code
   std::string model_hash;         ///< hash of the graph
   std::string target;
+  std::map<ValueId, Bytes> far;  ///< weights beyond the reach of pointers, by offset (far.h)
 };
 
 std::string print_header(const Program& program);

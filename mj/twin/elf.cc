@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
+#include "mj/twin/elf.h"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -8,10 +9,8 @@
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
-#include "mj/twin/msp430/memory_map.h"
-#include "mj/twin/msp430/program.h"
 
-namespace mj::msp430 {
+namespace mj {
 namespace {
 
 // Tool Interface Standard, "Executable and Linking Format", version 1.2.
@@ -20,7 +19,6 @@ constexpr std::uint32_t kProgramHeaderBytes = 32;
 constexpr std::uint32_t kSectionHeaderBytes = 40;
 constexpr std::uint32_t kSymbolBytes = 16;
 constexpr std::uint32_t kExecutable = 2;    // ET_EXEC
-constexpr std::uint32_t kMsp430 = 105;      // EM_MSP430
 constexpr std::uint32_t kLoad = 1;          // PT_LOAD
 constexpr std::uint32_t kSymbolTable = 2;   // SHT_SYMTAB
 constexpr std::uint32_t kFirstReserved = 0xFF00;  // SHN_LORESERVE
@@ -28,11 +26,11 @@ constexpr std::uint32_t kAbsoluteSection = 0xFFF1;
 
 class ElfReader {
  public:
-  explicit ElfReader(std::span<const std::byte> file) : file_(file) {}
+  ElfReader(std::span<const std::byte> file, const ElfMachine& machine) : file_(file), machine_(machine) {}
 
-  Program read() {
+  ElfProgram read() {
     check_header();
-    Program program;
+    ElfProgram program;
     program.entry = word(24);
     read_segments(program);
     read_symbols(program);
@@ -63,9 +61,11 @@ class ElfReader {
       fail("not an ELF file");
     }
     if (file_[4] != std::byte{1} || file_[5] != std::byte{1}) {
-      fail("not a 32-bit little-endian ELF file, as the MSP430 needs");
+      fail("not a 32-bit little-endian ELF file, as {} needs", machine_.name);
     }
-    if (half(18) != kMsp430) fail("ELF file for machine {}; expected {} (MSP430)", half(18), kMsp430);
+    if (half(18) != machine_.code) {
+      fail("ELF file for machine {}; expected {} ({})", half(18), machine_.code, machine_.name);
+    }
     if (half(16) != kExecutable) fail("ELF file of type {}; expected {} (a linked executable)", half(16), kExecutable);
   }
 
@@ -80,7 +80,7 @@ class ElfReader {
     return entries;
   }
 
-  void read_segments(Program& program) const {
+  void read_segments(ElfProgram& program) const {
     for (const auto entry : table(word(28), half(42), half(44), kProgramHeaderBytes, "program header")) {
       if (word(entry, 0) != kLoad) continue;
       const std::uint32_t offset = word(entry, 4);
@@ -90,8 +90,8 @@ class ElfReader {
       if (in_file == 0) continue;
       const std::string what = fmt::format("segment at {:#x}", address);
       if (in_file > in_memory) fail("{}: {} bytes in the file but {} in memory", what, in_file, in_memory);
-      if (address >= kAddressSpace || in_file > kAddressSpace - address) {
-        fail("{}: {} bytes do not fit below {:#x}", what, in_file, kAddressSpace);
+      if (address >= machine_.address_space || in_file > machine_.address_space - address) {
+        fail("{}: {} bytes do not fit below {:#x}", what, in_file, machine_.address_space);
       }
       const auto bytes = part(offset, in_file, what);
       program.segments.push_back({address, {bytes.begin(), bytes.end()}});
@@ -101,13 +101,13 @@ class ElfReader {
     for (std::size_t i = 1; i < program.segments.size(); ++i) {
       const Segment& low = program.segments[i - 1];
       const Segment& high = program.segments[i];
-      if (high.address < low.address + low.bytes.size()) {
+      if (high.address < std::uint64_t{low.address} + low.bytes.size()) {
         fail("segment of {} bytes at {:#x} overlaps the one at {:#x}", low.bytes.size(), low.address, high.address);
       }
     }
   }
 
-  void read_symbols(Program& program) const {
+  void read_symbols(ElfProgram& program) const {
     const auto sections = table(word(32), half(46), half(48), kSectionHeaderBytes, "section header");
     for (const auto section : sections) {
       if (word(section, 4) != kSymbolTable) continue;
@@ -123,23 +123,26 @@ class ElfReader {
     program.symbols.erase(same.begin(), same.end());
   }
 
-  static void read_symbol(Program& program, std::span<const std::byte> entry, std::span<const std::byte> names) {
+  void read_symbol(ElfProgram& program, std::span<const std::byte> entry, std::span<const std::byte> names) const {
     const std::uint32_t name = word(entry, 0);
     const std::uint32_t address = word(entry, 4);
     const std::uint32_t type = std::to_integer<std::uint32_t>(entry[12]) & 0xF;
     const std::uint32_t section = half(entry, 14);
     const bool defined = section != 0 && (section < kFirstReserved || section == kAbsoluteSection);
-    if (type > 2 || !defined || address >= kAddressSpace) return;  // sections, files, foreign
+    if (type > 2 || !defined || address >= machine_.address_space) return;  // sections, files, foreign
     if (name >= names.size()) fail("symbol name at {} of a string table of {} bytes", name, names.size());
     const auto rest = names.subspan(name);
     const auto end = std::ranges::find(rest, std::byte{0});
     if (end == rest.end()) fail("symbol name at {} of the string table has no end", name);
     const std::string text(reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(end - rest.begin()));
     if (text.empty() || text.starts_with('.') || text.starts_with('$')) return;  // of the compiler and assembler
-    program.symbols.push_back({address, word(entry, 8), text});
+    // Functions of Thumb code are marked by an odd address.
+    const std::uint32_t thumb = machine_.code == kElfArm.code && type == 2 ? 1 : 0;
+    program.symbols.push_back({address & ~thumb, word(entry, 8), text});
   }
 
   std::span<const std::byte> file_;
+  const ElfMachine& machine_;
 };
 
 /// Text from a file, safe to print.
@@ -151,12 +154,12 @@ std::string printable(std::string_view name) {
 
 }  // namespace
 
-std::optional<std::uint32_t> Program::find(std::string_view name) const {
+std::optional<std::uint32_t> ElfProgram::find(std::string_view name) const {
   const auto found = std::ranges::find(symbols, name, &Symbol::name);
   return found == symbols.end() ? std::nullopt : std::optional(found->address);
 }
 
-std::string Program::describe(std::uint32_t address) const {
+std::string ElfProgram::describe(std::uint32_t address) const {
   const auto above = std::ranges::upper_bound(symbols, address, {}, &Symbol::address);
   if (above == symbols.begin()) return fmt::format("{:#x}", address);
   const Symbol& symbol = *std::prev(above);
@@ -165,11 +168,13 @@ std::string Program::describe(std::uint32_t address) const {
   return fmt::format("{:#x} ({}+{:#x})", address, printable(symbol.name), offset);
 }
 
-Program read_elf(std::span<const std::byte> file) { return ElfReader(file).read(); }
-
-Program load_elf(const std::filesystem::path& path) {
-  const auto file = read_file(path);
-  return with_context(path.string(), [&] { return read_elf(file); });
+ElfProgram read_elf(std::span<const std::byte> file, const ElfMachine& machine) {
+  return ElfReader(file, machine).read();
 }
 
-}  // namespace mj::msp430
+ElfProgram load_elf(const std::filesystem::path& path, const ElfMachine& machine) {
+  const auto file = read_file(path);
+  return with_context(path.string(), [&] { return read_elf(file, machine); });
+}
+
+}  // namespace mj

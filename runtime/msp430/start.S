@@ -5,6 +5,7 @@
     .type _start,@function
 _start:
     mov   #__stack_top, r1
+    mov   #0x5a80, &0x015c  ; holds the watchdog
     mov   #__data_load, r14
     mov   #__data_start, r12
 1:  cmp   #__data_end, r12

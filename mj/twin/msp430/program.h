@@ -1,49 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "mj/twin/elf.h"
 
 namespace mj::msp430 {
 
-struct Symbol {
-  std::uint32_t address = 0;
-  std::uint32_t bytes = 0;  ///< 0 when the file does not say
-  std::string name;
+using Program = ElfProgram;
 
-  friend bool operator==(const Symbol&, const Symbol&) = default;
-};
-
-/// Bytes to be put at an address before the program starts.
-struct Segment {
-  std::uint32_t address = 0;
-  std::vector<std::byte> bytes;
-
-  friend bool operator==(const Segment&, const Segment&) = default;
-};
-
-/// A linked program: what is programmed into the device, and names for addresses.
-struct Program {
-  std::vector<Segment> segments;  ///< by address, without overlap
-  std::vector<Symbol> symbols;    ///< by address, then name
-  std::uint32_t entry = 0;
-
-  /// The address of a symbol.
-  std::optional<std::uint32_t> find(std::string_view name) const;
-  /// "0x4a2c (conv+0x1a)" by the nearest symbol at or below, else the address alone.
-  std::string describe(std::uint32_t address) const;
-};
-
-/// Reads an ELF32 executable for the MSP430. Segments go to their physical addresses, as a programmer would put them; what
-/// a segment has in memory but not in the file (.bss) is left to the start-up code. No size or offset in the file is
-/// trusted. Throws `Error`: `NAME: ...` for anything that is not such a file.
-Program read_elf(std::span<const std::byte> file);
-Program load_elf(const std::filesystem::path& path);
+/// A linked program for the MSP430; see `mj/twin/elf.h`.
+inline Program read_elf(std::span<const std::byte> file) { return mj::read_elf(file, kElfMsp430); }
+inline Program load_elf(const std::filesystem::path& path) { return mj::load_elf(path, kElfMsp430); }
 
 }  // namespace mj::msp430
