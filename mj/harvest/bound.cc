@@ -67,10 +67,12 @@ double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace,
     cost = level.cost_j, accuracy = level.accuracy;
   }
   const double floor = stage.energy_at(h.turn_off_v.value);
-  const double capacity = stage.full_j() - floor + least_costs(plan, stage).back();
   const double off_v = h.turn_off_v.value;
   const double lost_w = h.quiescent_current_a.value * off_v + off_v * off_v / stage.capacitor().leakage_ohm;
   const bool periodic = options.period_s > 0;
+  // Back to back every joule is worth its answers when it is spent; with a period only when the inference ends, so that what one
+  // under way has used still counts as stored.
+  const double capacity = stage.full_j() - floor + (periodic ? cost : 0);
   if (!periodic) slopes.resize(1);
   ValueOfStore value(slopes, std::max(0.0, stage.energy_at(options.start_v) - floor), capacity);
 

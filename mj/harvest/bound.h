@@ -46,8 +46,8 @@ class ValueOfStore {
 ///
 /// It is the exact optimum of an easier problem: energy arrives at the best efficiency between turn-off and full, less what
 /// leaks and is drawn at turn-off; there is no series resistance, no boot, no sleep and no work done twice; the device is on
-/// whenever energy is there; and what an inference under way has used counts as stored, so that the store is larger by one
-/// full inference. Every one of these can only add answers.
+/// whenever energy is there; and, with a period, what an inference under way has used counts as stored, so that the store is
+/// larger by one full inference. Every one of these can only add answers.
 ///
 /// With a period there is at most one inference in each; back to back, energy is worth the most right answers per joule and
 /// spent no faster than the device can draw it.

@@ -88,7 +88,7 @@ TEST_F(Harvest, SaysWhatIsWrong) {
             "millijoule: --data needs --model, and the other way round: the network's answers decide what is correct\n");
   const Ran never = run({"simulate", "toy", "--trace", "constant:20uW", "--duration", "1h", "--capacitor", "100uF", "--json", "-"});
   EXPECT_EQ(never.exit_code, 0);
-  EXPECT_THAT(never.errors, HasSubstr("the device never turned on: the capacitor reached 1."));
+  EXPECT_THAT(never.errors, HasSubstr("the device never turned on: the capacitor reached 788 mV of 3.00 V in 3600 s"));
   EXPECT_EQ(nlohmann::json::parse(never.output)["answers"], 0);
 }
 
