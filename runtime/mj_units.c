@@ -61,7 +61,8 @@ static uint8_t decode(const uint8_t* record, uint16_t units, uint16_t* position)
   return same(record, good, MJ_NV_RECORD) && in_range(*position, units);
 }
 
-/* Whether a cut on the way from one position to the next can have left this record. */
+/* Whether cuts on the way from one position to the next, and on the way back while recovering from that, can have left
+   this record: bytes first..end-1 are those of the next. */
 static uint8_t torn(const uint8_t* record, uint16_t from, uint16_t to) {
 #if MJ_NV_WORD > 1
   (void)record;
@@ -70,15 +71,16 @@ static uint8_t torn(const uint8_t* record, uint16_t from, uint16_t to) {
   return 1; /* anything */
 #else
   uint8_t before[MJ_NV_RECORD], after[MJ_NV_RECORD];
-  uint8_t n;
+  uint8_t first = 0, end = MJ_NV_RECORD;
   encode(from, before);
   encode(to, after);
-  for (n = 0; n <= MJ_NV_RECORD; ++n) {
-    if (same(record, after, n) && same(record + n, before + n, (uint8_t)(MJ_NV_RECORD - n))) {
-      return 1;
-    }
+  while (first < MJ_NV_RECORD && record[first] == before[first]) {
+    ++first;
   }
-  return 0;
+  while (end > first && record[end - 1] == before[end - 1]) {
+    --end;
+  }
+  return same(record + first, after + first, (uint8_t)(end - first));
 #endif
 }
 
@@ -130,18 +132,19 @@ uint32_t mj_epoch(const mj_kept* kept, uint8_t parity) {
 }
 
 static void write_epoch(mj_kept* kept, uint8_t parity, uint32_t epoch) {
-  uint8_t bytes[4];
+  uint8_t bytes[MJ_IN_WORDS(4)];
   uint8_t i;
-  for (i = 0; i < 4; ++i) {
+  for (i = 0; i < sizeof bytes; ++i) {
     bytes[i] = (uint8_t)(epoch & 0xff);
     epoch >>= 8;
   }
-  mj_store_bytes(kept->epoch[parity], bytes, 4);
+  mj_store_bytes(kept->epoch[parity], bytes, sizeof bytes);
 }
 
 /* The build is spoilt first and written last: until then, this is repeated. */
 static void start_over(mj_kept* kept, const uint8_t* build, uint32_t epoch, uint16_t* position) {
   const uint8_t spoilt = (uint8_t)(build[0] ^ 0xffu);
+  uint8_t i;
   mj_store_bytes(kept->build, &spoilt, 1);
   mj_barrier();
   write_epoch(kept, 0, epoch + 1);
@@ -150,7 +153,9 @@ static void start_over(mj_kept* kept, const uint8_t* build, uint32_t epoch, uint
   *position = MJ_WAITING;
   write_position(kept, *position);
   mj_barrier();
-  mj_store_bytes(kept->build, build, MJ_BUILD_BYTES);
+  for (i = 0; i < MJ_IN_WORDS(MJ_BUILD_BYTES); ++i) {
+    mj_store_i8((int8_t*)&kept->build[i], (int8_t)(i < MJ_BUILD_BYTES ? build[i] : 0));
+  }
   mj_barrier();
 }
 
@@ -164,7 +169,7 @@ uint8_t mj_recover(mj_kept* kept, const uint8_t* build, uint16_t units, uint16_t
   for (i = 1; i < MJ_BUILD_BYTES; ++i) {
     different = (uint8_t)(different | (kept->build[i] ^ build[i]));
   }
-  damaged = kept->build[0] == (build[0] ^ 0xffu); /* it was found damaged, and starting over was cut */
+  damaged = (uint8_t)(kept->build[0] ^ build[0]) == 0xff; /* it was found damaged, and starting over was cut */
   if (different != 0 || (kept->build[0] != build[0] && !damaged)) {
     start_over(kept, build, 0, position);
     return MJ_OTHER_BUILD;

@@ -106,7 +106,13 @@ LayerCode print_layer(const Graph& graph, std::int32_t index) {
     // The plan cuts what is called here.
     const std::vector<Extent> planned = extents(graph, index);
     MJ_CHECK(layer.code.calls.size() == planned.size());
-    for (std::size_t i = 0; i < planned.size(); ++i) MJ_CHECK(layer.code.calls[i].extent == planned[i]);
+    for (std::size_t i = 0; i < planned.size(); ++i) {
+      const Extent &called = layer.code.calls[i].extent, &plan = planned[i];
+      if (called == plan) continue;
+      throw InternalError(fmt::format("{}: call {} is for {}x{}x{}x{}; planned {}x{}x{}x{}", describe(node), i, called.rows,
+                                      called.columns, called.channels, called.depth, plan.rows, plan.columns, plan.channels,
+                                      plan.depth));
+    }
     return std::move(layer.code);
   });
 }

@@ -79,8 +79,9 @@ class Cutter {
 }  // namespace
 
 std::int64_t Box::rows() const {
-  const auto first = std::ranges::find_if(shape, [](std::int64_t dimension) { return dimension > 1; });
-  return first == shape.end() ? 1 : *first;
+  const auto several = [](std::int64_t dimension) { return dimension > 1; };
+  const bool one_line = std::ranges::count_if(shape, several) <= 1;
+  return one_line ? 1 : *std::ranges::find_if(shape, several);
 }
 
 std::vector<Box> boxes(const Graph& graph, const Node& node) {

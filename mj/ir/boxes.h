@@ -18,7 +18,8 @@ struct Box {
   std::int64_t to = 0;
   std::vector<std::int64_t> to_steps;
 
-  /// The outermost dimension that is not 1 (1 when all are): what rows are counted along.
+  /// What rows are counted along: the outermost dimension that is not 1; 1 where a single dimension is not, for that is
+  /// one line.
   std::int64_t rows() const;
 };
 

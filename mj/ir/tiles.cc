@@ -219,7 +219,7 @@ class Tracer {
       fail("needs {} nested loops over {}; the kernels have {}", size.size(), shape_text(box.shape), region.count.size());
     }
     for (std::size_t d = 0; d < size.size(); ++d) region.count[d] = size[d], region.step[d] = step[d];
-    if (!size.empty()) {
+    if (size.size() > 1) {
       region.begin += tile_.row0 * step[0];
       region.count[0] = tile_.row1 - tile_.row0;
     }

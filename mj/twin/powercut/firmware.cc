@@ -83,6 +83,8 @@ FirmwareFolder parse(const std::filesystem::path& directory, const Json& json) {
   out.input_bytes = number(member(json, "input"), "bytes", 1);
   out.arena_bytes = number(json, "arena_bytes", 1);
   out.result_bytes = number(json, "result_bytes", 1);
+  out.input_offset = number(json, "input_offset");
+  if (out.input_bytes > out.arena_bytes || out.input_offset > out.arena_bytes - out.input_bytes) fail("'input_offset' leaves the arena");
   out.arena_lower_bound_bytes = number(json, "arena_lower_bound_bytes");
   out.activation_bytes = out.input_bytes;
   std::vector<std::string> names;

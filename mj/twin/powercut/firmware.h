@@ -49,6 +49,7 @@ struct FirmwareFolder {
   Bytes word_bytes = 1;
   Bytes commit_bytes = 0;
   Bytes input_bytes = 0;
+  Bytes input_offset = 0;  ///< in the arena
   Bytes arena_bytes = 0;
   Bytes result_bytes = 0;
   Bytes arena_lower_bound_bytes = 0;

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "mj/emit/emit.h"
+#include "mj/platform/platform.h"
+#include "mj/twin/powercut/powercut.h"
+
+namespace mj {
+
+/// A folder of this test's own, removed with it.
+class TestFolder {
+ public:
+  TestFolder();
+  ~TestFolder();
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// 1 nJ per cycle, one cycle per multiply-accumulate and per output, booting for free.
+Platform toy_platform();
+
+/// An int8 network with a residual block, a depthwise layer, pools, a concat and a linear layer whose sums are long;
+/// small enough for all pairs of cuts.
+Graph small_residual_network(bool with_concat = true);
+
+/// Plans with this charge and writes the firmware; returns its folder as powercut reads it.
+FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j);
+
+}  // namespace mj
