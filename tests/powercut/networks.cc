@@ -73,8 +73,10 @@ Graph small_residual_network(bool with_concat) {
   const ValueId deep = b.add("depthwise", Conv2d{.stride = {2, 2}, .pad = {1, 1, 0, 0}, .groups = 4}, {sum, b.weight({4, 3, 3, 1})});
   const ValueId pooled = b.add("pool", MaxPool{.kernel = {2, 2}, .stride = {2, 2}}, {sum});
   const ValueId both = with_concat ? b.add("concat", Concat{2}, {deep, pooled}) : b.add("sum", Add{}, {deep, pooled});
-  const ValueId flat = b.add("flat", Reshape{{with_concat ? 32 : 16}}, {both});
-  b.graph.outputs = {b.add("logits", Linear{}, {flat, b.weight({3, with_concat ? 32 : 16})})};
+  // Long enough to be split over several units.
+  const ValueId wide = with_concat ? b.add("pad", Pad{.before = {1, 1, 0}, .after = {1, 1, 0}}, {both}) : both;
+  const ValueId flat = b.add("flat", Reshape{{with_concat ? 128 : 16}}, {wide});
+  b.graph.outputs = {b.add("logits", Linear{}, {flat, b.weight({3, with_concat ? 128 : 16})})};
   return b.graph;
 }
 

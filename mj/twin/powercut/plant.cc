@@ -62,12 +62,30 @@ void plant_commit_before_data(Source code, const std::string& macro) {
   code.replace(run + commit, commit + run);
 }
 
+/// Units that a sum is split over in each tiling of the emitted table.
+std::vector<std::int64_t> pieces_of_sums(const std::string& code) {
+  static const std::regex row(R"(\n    \{(\d+)u(?:, -?\d+){6}, (\d+), (\d+)\},)");
+  std::vector<std::int64_t> pieces;
+  for (std::sregex_iterator it(code.begin(), code.end(), row), end; it != end; ++it) {
+    const std::int64_t depth = parse_integer((*it)[2].str()).value_or(0), step = parse_integer((*it)[3].str()).value_or(0);
+    pieces.push_back(step > 0 ? (depth + step - 1) / step : 1);
+  }
+  return pieces;
+}
+
 /// Partial sums are added up in one place.
 void plant_in_place_partials(Source code) {
-  static const std::regex sums(R"(mj_part_of\(unit, (arena \+ \d+), (arena \+ \d+)\))");
-  std::smatch found;
-  if (!std::regex_search(code.text(), found, sums)) fail("no sum of this network is split over several units");
-  code.replace(found.str(0), fmt::format("mj_part_of(unit, {0}, {0})", found.str(1)));
+  static const std::regex sums(R"(case (\d+): \{[^}]*?mj_part_of\(unit, (arena \+ \d+), (arena \+ \d+)\))");
+  const std::vector<std::int64_t> pieces = pieces_of_sums(code.text());
+  const std::string text = code.text();
+  for (std::sregex_iterator it(text.begin(), text.end(), sums), end; it != end; ++it) {
+    const auto tiling = static_cast<std::size_t>(parse_integer((*it)[1].str()).value_or(0));
+    // Of two pieces the first only writes and the second only reads.
+    if (tiling >= pieces.size() || pieces[tiling] < 3) continue;
+    const std::string call = fmt::format("mj_part_of(unit, {}, {})", (*it)[2].str(), (*it)[3].str());
+    return code.replace(call, fmt::format("mj_part_of(unit, {0}, {0})", (*it)[2].str()));
+  }
+  fail("no sum of this network is split over three or more units");
 }
 
 /// Which unit comes next is remembered in volatile memory.
