@@ -2,6 +2,7 @@
 #include "mj/learn/optimizer.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace mj {
 
@@ -19,6 +20,25 @@ void Sgd::step(double rate) {
   momentum_.mul_(factor_).add_(gradient_);
   gradient_.add_(momentum_, factor_);
   parameters_.add_(gradient_, -rate);
+}
+
+Adam::Adam(Weights& weights, double decay)
+    : parameters_(weights.parameters()),
+      gradient_(weights.track_gradients()),
+      moments_(at::zeros({2, gradient_.size(0)}, gradient_.options())),
+      decayed_(weights.decayed_count()),
+      decay_(decay) {}
+
+void Adam::step(double rate, std::int64_t step) {
+  constexpr double kFirst = 0.9, kSecond = 0.999, kEpsilon = 1e-8;
+  const at::NoGradGuard no_gradient;
+  at::Tensor mean = moments_[0], square = moments_[1];
+  mean.mul_(kFirst).add_(gradient_, 1 - kFirst);
+  square.mul_(kSecond).addcmul_(gradient_, gradient_, 1 - kSecond);
+  const double t = static_cast<double>(step + 1);
+  const double unbias = 1 / std::sqrt(1 - std::pow(kSecond, t));
+  parameters_.narrow(0, 0, decayed_).mul_(1 - rate * decay_);
+  parameters_.addcdiv_(mean, square.sqrt().mul_(unbias).add_(kEpsilon), -rate / (1 - std::pow(kFirst, t)));
 }
 
 void MovingAverage::update(const at::Tensor& weights, std::int64_t step) {

@@ -27,6 +27,25 @@ class Sgd {
   double decay_;
 };
 
+/// Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019) over the flat weights, for heads whose inputs
+/// differ widely in size.
+class Adam {
+ public:
+  Adam(Weights& weights, double decay);
+
+  void zero_gradient() { gradient_.zero_(); }
+  /// `step` counts from 0.
+  void step(double rate, std::int64_t step);
+
+  /// First and second moments one after the other, for checkpoints.
+  at::Tensor& moments() { return moments_; }
+
+ private:
+  at::Tensor parameters_, gradient_, moments_;
+  std::int64_t decayed_;
+  double decay_;
+};
+
 /// A moving average of weights and running statistics. Its decay grows as (1+t)/(10+t) to the one given, so that early
 /// weights are forgotten in short trainings too.
 class MovingAverage {

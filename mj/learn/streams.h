@@ -8,5 +8,6 @@ namespace mj {
 // The last word of the key of each random stream of training, so that no two share numbers.
 inline constexpr std::uint64_t kShuffleStream = 1;
 inline constexpr std::uint64_t kAugmentStream = 2;
+inline constexpr std::uint64_t kExitStream = 3;
 
 }  // namespace mj

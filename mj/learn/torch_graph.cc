@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/learn/torch_graph.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -209,7 +210,8 @@ bool output_unused_by_gradient(const Op& op) {
 
 }  // namespace
 
-TorchGraph::TorchGraph(const Graph& graph, c10::Device device) : graph_(graph), weights_(graph, device) {
+TorchGraph::TorchGraph(const Graph& graph, c10::Device device, std::span<const ValueId> also_trained)
+    : graph_(graph), weights_(graph, device, also_trained) {
   if (graph.inputs.size() != 1) fail("the network has {} inputs; expected 1", graph.inputs.size());
   if (graph.outputs.empty()) fail("the network has no output");
   const std::vector<std::int32_t> maker = producers(graph);
@@ -227,26 +229,49 @@ TorchGraph::TorchGraph(const Graph& graph, c10::Device device) : graph_(graph), 
   }
   for (const Node& node : graph.nodes) {
     const auto x = static_cast<std::size_t>(node.inputs.at(0));
-    const bool alone = readers[x].size() == 1 && node.inputs[0] != logits_;
+    const bool output = std::ranges::find(graph.outputs, node.inputs[0]) != graph.outputs.end();
+    const bool alone = readers[x].size() == 1 && node.inputs[0] != logits_ && !output;
     may_overwrite_.push_back(alone && maker[x] >= 0 &&
                              output_unused_by_gradient(graph.nodes[static_cast<std::size_t>(maker[x])].op));
   }
 }
 
 at::Tensor TorchGraph::logits(const at::Tensor& input, bool training) const {
+  return run(input, {{logits_}}, training)[0];
+}
+
+std::vector<at::Tensor> TorchGraph::outputs(const at::Tensor& input, std::span<const std::size_t> wanted,
+                                            bool training) const {
+  std::vector<ValueId> values;
+  for (const std::size_t k : wanted) values.push_back(graph_.outputs.at(k));
+  return run(input, values, training);
+}
+
+std::vector<at::Tensor> TorchGraph::run(const at::Tensor& input, std::span<const ValueId> wanted, bool training) const {
+  std::vector<char> needed(graph_.values.size(), 0), kept(graph_.values.size(), 0);
+  for (const ValueId id : wanted) needed[static_cast<std::size_t>(id)] = kept[static_cast<std::size_t>(id)] = 1;
+  for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
+    const Node& node = graph_.nodes[n];
+    if (!needed[static_cast<std::size_t>(node.output)]) continue;
+    for (const ValueId id : node.inputs) needed[static_cast<std::size_t>(id)] = 1;
+  }
   std::vector<at::Tensor> slots(graph_.values.size());
   slots[static_cast<std::size_t>(graph_.inputs[0])] = torch_order(input);
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const Node& node = graph_.nodes[n];
+    if (!needed[static_cast<std::size_t>(node.output)]) continue;
     slots[static_cast<std::size_t>(node.output)] =
         std::visit(Execute{graph_, node, weights_, slots, input.size(0), training, may_overwrite_[n] != 0}, node.op);
-    if (node.output == logits_) break;
     for (ValueId id : node.inputs) {
       const auto v = static_cast<std::size_t>(id);
-      if (last_node_[v] == static_cast<std::int32_t>(n)) slots[v] = at::Tensor();
+      if (last_node_[v] == static_cast<std::int32_t>(n) && !kept[v]) slots[v] = at::Tensor();
     }
   }
-  return natural(slots[static_cast<std::size_t>(logits_)]).reshape({input.size(0), -1});
+  std::vector<at::Tensor> result;
+  for (const ValueId id : wanted) {
+    result.push_back(natural(slots[static_cast<std::size_t>(id)]).reshape({input.size(0), -1}));
+  }
+  return result;
 }
 
 }  // namespace mj

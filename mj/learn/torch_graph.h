@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <span>
 #include <vector>
 
 #include "mj/ir/graph.h"
@@ -16,12 +17,16 @@ namespace mj {
 /// same memory as the graph's order; every other shape is {N, shape...}.
 class TorchGraph {
  public:
-  /// Throws `Error` unless the graph is float with one input.
-  TorchGraph(const Graph& graph, c10::Device device);
+  /// Throws `Error` unless the graph is float with one input. `also_trained`: see `Weights`.
+  TorchGraph(const Graph& graph, c10::Device device, std::span<const ValueId> also_trained = {});
 
   /// Scores of the classes before any final softmax, {n, classes}. `input` is {n, shape of the graph's input}. When
   /// training, batch-norm uses the statistics of the batch and moves its running ones by `kStatisticsMomentum`.
   at::Tensor logits(const at::Tensor& input, bool training) const;
+
+  /// These outputs of the graph, each {n, elements}; what they do not need is not run. `wanted` holds indices into
+  /// `Graph::outputs`.
+  std::vector<at::Tensor> outputs(const at::Tensor& input, std::span<const std::size_t> wanted, bool training) const;
 
   Weights& weights() { return weights_; }
   const Weights& weights() const { return weights_; }
@@ -29,6 +34,8 @@ class TorchGraph {
   static constexpr double kStatisticsMomentum = 0.1;
 
  private:
+  std::vector<at::Tensor> run(const at::Tensor& input, std::span<const ValueId> wanted, bool training) const;
+
   const Graph graph_;
   Weights weights_;
   ValueId logits_ = -1;                  ///< the last output, or what its softmax reads

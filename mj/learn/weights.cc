@@ -22,12 +22,13 @@ Role role(const Op& op, std::size_t input) {
   return Role::kFixed;
 }
 
-std::map<ValueId, Role> roles(const Graph& graph) {
+std::map<ValueId, Role> roles(const Graph& graph, std::span<const ValueId> also_trained) {
   std::map<ValueId, Role> found;
   for (const Node& node : graph.nodes) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (!graph.value(node.inputs[i]).constant()) continue;
-      const Role here = role(node.op, i);
+      const bool wanted = std::ranges::find(also_trained, node.inputs[i]) != also_trained.end();
+      const Role here = wanted ? Role::kUndecayed : role(node.op, i);
       const auto [entry, fresh] = found.try_emplace(node.inputs[i], here);
       if (!fresh && entry->second != here) {
         fail("{}: constant '{}' is also used in another role; training needs a copy for each", describe(node),
@@ -42,13 +43,13 @@ std::vector<std::int64_t> sizes(const Shape& shape) { return {shape.begin(), sha
 
 }  // namespace
 
-Weights::Weights(const Graph& graph, c10::Device device) {
+Weights::Weights(const Graph& graph, c10::Device device, std::span<const ValueId> also_trained) {
   for (const Value& value : graph.values) {
     if (value.type.dtype != DType::kF32) {
       fail("value '{}' is {}; libtorch runs float networks only", value.name, dtype_name(value.type.dtype));
     }
   }
-  const std::map<ValueId, Role> role_of = roles(graph);
+  const std::map<ValueId, Role> role_of = roles(graph, also_trained);
   const auto align = [](std::int64_t count) { return (count + 15) / 16 * 16; };
   std::int64_t end = 0;
   for (Role wanted : {Role::kDecayed, Role::kUndecayed, Role::kStatistics}) {

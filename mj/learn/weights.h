@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <map>
+#include <span>
 #include <vector>
 
 #include "mj/ir/graph.h"
@@ -14,8 +15,9 @@ namespace mj {
 /// every constant at a 64-byte boundary. One tensor makes optimiser, moving average and checkpoint one line each.
 class Weights {
  public:
-  /// Copies the constants out of `graph`. Throws `Error` unless all of its values are float.
-  Weights(const Graph& graph, c10::Device device);
+  /// Copies the constants out of `graph`; those of `also_trained` are parameters whatever reads them. Throws `Error`
+  /// unless all of its values are float.
+  Weights(const Graph& graph, c10::Device device, std::span<const ValueId> also_trained = {});
 
   /// The constant with this id, of its shape in the graph; parameters are autograd leaves that share the flat memory.
   const at::Tensor& operator[](ValueId id) const { return tensors_.at(id); }
