@@ -49,6 +49,7 @@ void add_design(CLI::App& app);
 void add_distil(CLI::App& app);
 void add_emit(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_exits(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_platform(CLI::App& app);
 void add_powercut(CLI::App& app);

@@ -21,7 +21,7 @@ TEST(Commands, UsageErrorsExitWithTwo) {
 }
 
 TEST(Commands, EveryHelpHasAnExample) {
-  for (const char* name : {"design", "inspect", "profile", "eval", "run", "train", "distil", "quantize", "emit"}) {
+  for (const char* name : {"design", "inspect", "profile", "eval", "run", "train", "distil", "exits", "quantize", "emit"}) {
     const Ran ran = millijoule({name, "--help"});
     EXPECT_EQ(ran.exit_code, 0) << name;
     EXPECT_THAT(ran.output, HasSubstr("Example:")) << name;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mj/base/progress.h"
+#include "mj/base/units.h"
+#include "mj/flow/exit_thresholds.h"
+#include "mj/learn/exits.h"
+#include "mj/platform/platform.h"
+
+namespace mj {
+
+/// Exits for a network with their data: what `millijoule exits` does.
+struct ExitsJob {
+  std::string data;                     ///< as `read_dataset` takes it
+  double validation = 1.0 / 12;         ///< share of the training half held out
+  std::vector<std::string> at;          ///< names of exit points; empty: found by themselves
+  int most = 5;                         ///< how many are found
+  HeadOptions head;
+  HeadTraining training;
+  int views = 8;                        ///< augmented views of each image
+  Augmentation augment{4, true, 0};     ///< ignored when the samples are no images
+  std::filesystem::path features;       ///< file that keeps the features; empty: none
+  Bytes most_feature_bytes = 6'000'000'000;
+  std::vector<double> thresholds;       ///< given ones; empty: fitted
+  double drop = 0.01;                   ///< accuracy that fitted thresholds may cost on validation
+};
+
+/// One exit; the network's own end is the last.
+struct ExitFigures {
+  std::string name;                  ///< of the output
+  std::string at;                    ///< the exit point
+  double accuracy = 0;               ///< test
+  double validation_accuracy = 0;
+  Joules energy;                     ///< of an inference that stops here, having asked the exits before
+  Joules asking_energy;              ///< of this exit's own operators
+  std::int64_t parameters = 0;       ///< added by this exit; what exits share counts where it is first needed
+  Bytes head_bytes = 0;              ///< the same as bytes of constants in int8, biases and multipliers included
+  Bytes state_bytes = 0;             ///< kept between this exit and the next for the head, in int8
+  double temperature = 1;            ///< of the confidence
+};
+
+/// Accuracy and energy when thresholds decide.
+struct CurvePoint {
+  std::vector<double> thresholds;
+  double validation_accuracy = 0;
+  ExitOutcome test;
+};
+
+struct ExitsJobResult {
+  Graph graph;                        ///< float, with outputs exit1..exitK and logits
+  std::vector<ExitFigures> exits;     ///< K, and the end
+  Joules full_energy;                 ///< of the network without exits
+  double full_accuracy = 0;           ///< test
+  std::int64_t head_parameters = 0;
+  Bytes head_bytes = 0;
+  Bytes state_bytes = 0;              ///< the largest of all exits
+  std::vector<CurvePoint> curve;      ///< rising energy; thresholds fitted on validation
+  CurvePoint chosen;                  ///< the given thresholds, or the cheapest that cost at most `drop` on validation
+  std::int64_t test_images = 0;
+  std::int64_t training_images = 0;
+};
+
+/// Energy is that of `platform`. Throws `Error` when data and network do not match, exits do not exist or there are none,
+/// and on thresholds outside 0..1.
+ExitsJobResult run_exits_job(const Graph& network, const ExitsJob& job, const Platform& platform, Progress& progress);
+
+}  // namespace mj
