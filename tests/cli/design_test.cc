@@ -55,7 +55,7 @@ class Design : public testing::Test {
     folder_ = new ScratchFolder;
     write_bars(folder_->path(), 600, 150);
     const Ran trained = millijoule({"train", "--arch", "resnet-8-w8-s1", "--data", "npy:" + folder_->path().string(), "-o",
-                                    *folder_ / "teacher.onnx", "--epochs", "4", "--batch", "32", "--lr", "0.05", "--threads", "2"});
+                                    *folder_ / "teacher.onnx", "--epochs", "4", "--batch", "32", "--lr", "0.05", "--threads", "1"});
     teacher_errors_ = trained.exit_code == 0 ? "" : "exit code " + std::to_string(trained.exit_code) + ": " + trained.errors;
   }
   static void TearDownTestSuite() { delete folder_; }
@@ -85,9 +85,9 @@ std::string Design::teacher_errors_;
 
 TEST_F(Design, GivesTheSameBytesTwiceAndKeepsItsPromises) {
   const std::string path = spec("spec.toml", "3 mJ", 4);
-  const Ran first = millijoule({"design", path, "-o", *folder_ / "one", "--threads", "2"});
+  const Ran first = millijoule({"design", path, "-o", *folder_ / "one", "--threads", "1"});
   ASSERT_EQ(first.exit_code, 0) << first.errors;
-  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "two", "--threads", "2"}).exit_code, 0);
+  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "two", "--threads", "1"}).exit_code, 0);
   auto one = files_below(*folder_ / "one"), two = files_below(*folder_ / "two");
   // Measured seconds and joules are the only difference there may be: in run.json, and in the checkpoints it sums.
   EXPECT_TRUE(one.contains("run.json"));
@@ -121,11 +121,11 @@ TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   const std::string path = spec("kill.toml", "3 mJ", 12);
   write_file(path, replaced(read_text(path), "learning_rate", "temperature = \"auto\"\nalpha = \"auto\"\nlearning_rate"));
   const auto start = std::chrono::steady_clock::now();
-  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "whole", "--threads", "2"}).exit_code, 0);
+  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "whole", "--threads", "1"}).exit_code, 0);
   const double whole_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (int kill = 0; kill < 6; ++kill) {
     const std::string output = *folder_ / "killed";
-    std::vector<std::string> words = {MJ_PROGRAM, "design", path, "-o", output, "--threads", "2", "--resume"};
+    std::vector<std::string> words = {MJ_PROGRAM, "design", path, "-o", output, "--threads", "1", "--resume"};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -140,7 +140,7 @@ TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
   }
-  const Ran resumed = millijoule({"design", path, "-o", *folder_ / "killed", "--threads", "2", "--resume"});
+  const Ran resumed = millijoule({"design", path, "-o", *folder_ / "killed", "--threads", "1", "--resume"});
   ASSERT_EQ(resumed.exit_code, 0) << resumed.errors;
   const auto whole = files_below(*folder_ / "whole"), killed = files_below(*folder_ / "killed");
   const auto report = nlohmann::json::parse(read_text(*folder_ / "killed/report.json"));
@@ -175,7 +175,7 @@ TEST_F(Design, StudentsPrintsEveryCandidateAndTheChoice) {
 
 TEST_F(Design, DistilDerivesTemperatureAndWeight) {
   const Ran ran = millijoule({"distil", "--teacher", *folder_ / "teacher.onnx", "--student", "resnet-8-w4-s2", "--data",
-                              "npy:" + folder_->path().string(), "--epochs", "20", "--batch", "32", "--lr", "0.05", "--threads", "2",
+                              "npy:" + folder_->path().string(), "--epochs", "20", "--batch", "32", "--lr", "0.05", "--threads", "1",
                               "-o", *folder_ / "distilled.onnx", "--json", "-"});
   ASSERT_EQ(ran.exit_code, 0) << ran.errors;
   const auto json = nlohmann::json::parse(ran.output);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "mj_kernels.h"
+#include "mj_layer.h"
 #include "mj_store.h"
 
 /* Where each activation lies in the arena. */
@@ -98,16 +99,17 @@ void tiny_set_input_u8(tiny_state* state, const uint8_t* pixels) {
 void tiny_infer(tiny_state* state) {
   int8_t* arena = state->arena;
   int16_t* scratch = state->scratch;
-  /* 0: conv2d first -> 3x3x4 */
+  MJ_LAYER(0); /* 0: conv2d first -> 3x3x4 */
   mj_conv2d(&conv2d_0, (mj_tile){0, 3, 0, 3, 0, 4}, arena + AT_0, &conv2d_0_weights, arena + AT_2, scratch);
-  /* 1: conv2d second -> 3x3x4 */
+  MJ_LAYER(1); /* 1: conv2d second -> 3x3x4 */
   mj_conv2d(&conv2d_1, (mj_tile){0, 3, 0, 3, 0, 4}, arena + AT_2, &conv2d_1_weights, arena + AT_4, scratch);
-  /* 2: add sum -> 3x3x4 */
+  MJ_LAYER(2); /* 2: add sum -> 3x3x4 */
   mj_add(&add_2, (mj_tile){0, 3, 0, 0, 0, 0}, arena + AT_2, arena + AT_4, arena + AT_5);
-  /* 3: mean pooled -> 4 */
+  MJ_LAYER(3); /* 3: mean pooled -> 4 */
   mj_mean_over(&mean_3, (mj_tile){0, 4, 0, 0, 0, 0}, arena + AT_5, arena + AT_6);
-  /* 4: linear logits -> 3 */
+  MJ_LAYER(4); /* 4: linear logits -> 3 */
   mj_fully_connected(&linear_4, (mj_tile){0, 1, 0, 0, 0, 3}, arena + AT_6, &linear_4_weights, arena + AT_8);
+  MJ_LAYER(end);
 }
 
 const int8_t* tiny_output(const tiny_state* state, uint8_t k) {

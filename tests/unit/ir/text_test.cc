@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <bit>
 #include <set>
@@ -236,7 +237,7 @@ class TextFiles : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::remove_all(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "text_files_test";
+  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / ("text_files_test_" + std::to_string(getpid()));
   std::filesystem::path path_ = folder_ / "graph.txt";
   std::filesystem::path bin_ = folder_ / "graph.txt.bin";
 };

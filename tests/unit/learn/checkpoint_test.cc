@@ -2,6 +2,7 @@
 #include "mj/learn/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -14,7 +15,7 @@ namespace {
 
 class CheckpointFile : public testing::Test {
  protected:
-  CheckpointFile() : path_(std::filesystem::path(testing::TempDir()) / "mj_checkpoint_test" / "a.checkpoint") {
+  CheckpointFile() : path_(std::filesystem::path(testing::TempDir()) / ("mj_checkpoint_test_" + std::to_string(getpid())) / "a.checkpoint") {
     std::filesystem::remove_all(path_.parent_path());
   }
   ~CheckpointFile() override { std::filesystem::remove_all(path_.parent_path()); }

@@ -105,7 +105,7 @@ TEST(Platform, NamesTheNearestKey) {
             "toy.toml:7: unknown key 'boots_per_inferense'; did you mean 'boots_per_inference'?");
   EXPECT_EQ(parse_error(with("title =", "colour = \"red\"\ntitle =")),
             "toy.toml:3: unknown key 'colour'; known keys: boot_energy, boots_per_inference, energy_per_cycle, format, "
-            "frequency, kernel, name, nvm, ram, reserved_nvm, stack, title, voltage");
+            "frequency, intermittent, kernel, name, nvm, ram, reserved_nvm, stack, title, voltage");
   EXPECT_EQ(parse_error(with("unit = \"MHz\"", "units = \"MHz\"")),
             "toy.toml:4: unknown key 'units' in [frequency]; did you mean 'unit'?");
   EXPECT_EQ(parse_error(with("unit = \"MHz\"", "unit = \"MHz\", at = 3")),
