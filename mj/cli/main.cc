@@ -29,9 +29,9 @@ int run(int argc, char** argv) {
   mj::cli::add_quantize(app);
   mj::cli::add_emit(app);
   mj::cli::add_platform(app);
-  mj::cli::add_twin(app);
   mj::cli::add_simulate(app);
   mj::cli::add_size(app);
+  mj::cli::add_twin(app);
   mj::cli::add_powercut(app);
   try {
     app.parse(argc, argv);
