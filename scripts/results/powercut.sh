@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Writes docs/results/powercut.md: firmware that survives power cuts, its proof and its price.
+# usage: scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=MODEL...     random chains for each int8 ONNX or TFLite file
+set -euo pipefail
+millijoule=$(realpath "$1")
+shift
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+out=$(cd "$(dirname "$0")/../.." && pwd)/docs/results/powercut.md
+platform=msp430fr5994
+charge='500 uJ'
+
+instructions() { # folder input-bytes: of one inference, by the host's -O2 code
+  local counts=()
+  for n in 1 2; do
+    head -c $((n * $2)) "$scratch/noise" > "$scratch/in"
+    counts+=("$(valgrind --tool=callgrind --callgrind-out-file=/dev/null "$1/net_run" < "$scratch/in" 2>&1 > /dev/null |
+      sed -n 's/.*Collected : //p')")
+  done
+  echo $((counts[1] - counts[0]))
+}
+code_bytes() { # folder: code and constants for a Cortex-M4, -Os
+  (cd "$1"
+  for f in *.c; do [ "$f" = main.c ] || arm-none-eabi-gcc -std=c99 -mcpu=cortex-m4 -mthumb -Os -c "$f" -o "${f%.c}.m4o"; done
+  arm-none-eabi-size -t ./*.m4o | tail -n 1 | awk '{print $1}')
+}
+
+head -c 1048576 /dev/urandom > "$scratch/noise"
+{
+  cat <<TEXT
+# Power cuts: proof and price
+
+Made by \`scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=MODEL...\`: every network emitted with
+\`--intermittent --platform $platform --charge '$charge'\`, cut with \`millijoule powercut --single --random CHAINS\`.
+Instructions are callgrind's of one inference of the host's \`-O2\` code, code is a Cortex-M4's \`-Os\` text with constants;
+both beside continuous firmware of the same network. Least arena: the largest sum of bytes alive under C1 to C4.
+fashion-student is the example's, resnet8 MLPerf Tiny's int8 file, har-cnn a published network quantised here on
+standard-normal noise: what it has learnt does not matter for power cuts.
+
+| network | units | writes | single cuts | chains | cuts in chains | divergences | write amplification | seconds |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
+TEXT
+  for pair in "$@"; do
+    IFS== read -r name chains model <<< "$pair"
+    "$millijoule" emit "$model" -o "$scratch/$name.c" --name net > /dev/null
+    "$millijoule" emit "$model" -o "$scratch/$name.i" --name net --intermittent --platform $platform --charge "$charge" > /dev/null
+    "$millijoule" powercut "$scratch/$name.i" --single --random "$chains" --json "$scratch/$name.json" > /dev/null
+    jq -r --arg n "$name" '"| \($n) | \(.units) | \(.writes) | \(.single_cuts) | \(.random_chains) | \(.random_cuts) | \(.divergences) | \(.write_amplification) | \(.seconds | floor) |"' "$scratch/$name.json"
+  done
+  cat <<TEXT
+
+| network | instructions, continuous | intermittent | more | code, continuous | intermittent | more | arena | least arena |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
+TEXT
+  for pair in "$@"; do
+    name=${pair%%=*}
+    for kind in c i; do make -s -C "$scratch/$name.$kind" CFLAGS=-O2 > /dev/null; done
+    input=$(jq .input.bytes "$scratch/$name.c/manifest.json")
+    c=$(instructions "$scratch/$name.c" "$input") i=$(instructions "$scratch/$name.i" "$input")
+    cc=$(code_bytes "$scratch/$name.c") ci=$(code_bytes "$scratch/$name.i")
+    jq -r --arg n "$name" --arg c "$c" --arg i "$i" --arg cc "$cc" --arg ci "$ci" \
+      '"| \($n) | \($c) | \($i) | \(((($i|tonumber) / ($c|tonumber) - 1) * 10000 | round) / 100) % | \($cc) | \($ci) | \(($ci|tonumber) - ($cc|tonumber)) B | \(.arena_bytes) | \(.arena_lower_bound_bytes) |"' "$scratch/$name.json"
+  done
+} > "$scratch/report.md"
+mkdir -p "$(dirname "$out")"
+mv "$scratch/report.md" "$out"
