@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mj/ir/encoding.h"
 #include "mj/ir/ops.h"
 #include "mj/ir/type.h"
 
@@ -53,6 +54,7 @@ struct Value {
   std::string name;
   Type type;
   Constant data;
+  Encoding encoding;  ///< of a weight on the device
 
   bool constant() const { return static_cast<bool>(data); }
   bool operator==(const Value&) const = default;
