@@ -7,9 +7,49 @@
 #include "mj/emit/firmware.h"
 
 namespace mj {
+namespace {
+
+/// What the two ways of execution do differently around an inference.
+struct Calls {
+  std::string memory;  ///< what the program keeps, and what the board's port needs
+  std::string start;
+  std::string infer;
+  std::string next;
+};
+
+Calls continuous_calls(const std::string& name) {
+  return {fmt::format("static {0}_state state;\n", name), fmt::format("  {0}_init(&state);\n", name),
+          fmt::format(R"(    if (pixels) {{
+      {0}_set_input_u8(&state, record);
+    }} else {{
+      memcpy({0}_input(&state), record, sizeof record);
+    }}
+    {0}_infer(&state);
+)", name), ""};
+}
+
+Calls intermittent_calls(const std::string& name) {
+  return {fmt::format(R"(static {0}_nonvolatile kept;
+static {0}_state state;
+
+#if MJ_NV_SLOTS == 1
+#elif MJ_NV_WORD == 1
+void mj_board_write_byte(uint8_t* to, uint8_t value) {{ *to = value; }}
+#else
+void mj_board_write_word(void* to, const uint8_t* from) {{ memcpy(to, from, MJ_NV_WORD); }}
+#endif
+)", name), fmt::format("  (void){0}_recover(&state, &kept);\n", name),
+          fmt::format(R"(    if (!(pixels ? {0}_set_input_u8(&state, record) : {0}_set_input(&state, (const int8_t*)record)) || !{0}_infer(&state)) {{
+      fprintf(stderr, "%s: the inference did not end\n", argv[0]);
+      return 1;
+    }}
+)", name), fmt::format("    (void){0}_next(&state);\n", name)};
+}
+
+}  // namespace
 
 std::string print_driver(const Program& program) {
-  if (is_intermittent(program)) return print_units_driver(program);
+  const Calls calls = is_intermittent(program) ? intermittent_calls(program.name) : continuous_calls(program.name);
   std::string writes;
   for (std::size_t k = 0; k < program.graph.outputs.size(); ++k) {
     writes += fmt::format("    wrote = wrote && fwrite({0}_output(&state, {2}), 1, {1}_OUTPUT{2}_BYTES, stdout) == "
@@ -26,8 +66,7 @@ std::string print_driver(const Program& program) {
 
 #include "{0}.h"
 
-static {0}_state state;
-
+{3}
 int main(int argc, char** argv) {{
   static uint8_t record[{1}_INPUT_BYTES];
   const int pixels = argc == 2 && strcmp(argv[1], "-u") == 0;
@@ -35,8 +74,7 @@ int main(int argc, char** argv) {{
     fprintf(stderr, "usage: %s [-u] < INPUTS > OUTPUTS\n", argv[0]);
     return 2;
   }}
-  {0}_init(&state);
-  for (;;) {{
+{4}  for (;;) {{
     const size_t n = fread(record, 1, sizeof record, stdin);
     int wrote = 1;
     if (n == 0 && feof(stdin)) {{
@@ -46,21 +84,15 @@ int main(int argc, char** argv) {{
       fprintf(stderr, "%s: the input ends within a record of %lu bytes\n", argv[0], (unsigned long)sizeof record);
       return 1;
     }}
-    if (pixels) {{
-      {0}_set_input_u8(&state, record);
-    }} else {{
-      memcpy({0}_input(&state), record, sizeof record);
-    }}
-    {0}_infer(&state);
-{2}    if (!wrote) {{
+{5}{2}    if (!wrote) {{
       fprintf(stderr, "%s: cannot write the outputs\n", argv[0]);
       return 1;
     }}
-  }}
+{6}  }}
   return fflush(stdout) == 0 ? 0 : 1;
 }}
 )",
-                     program.name, program.macro, writes);
+                     program.name, program.macro, writes, calls.memory, calls.start, calls.infer, calls.next);
 }
 
 std::string print_makefile(const Program& program) {

@@ -41,7 +41,6 @@ inline bool is_intermittent(const Program& program) { return program.graph.plan-
 std::string units_summary(const Program& program);
 std::string units_interface(const Program& program);
 std::string units_code(const Program& program, const std::string& pixels);
-std::string print_units_driver(const Program& program);
 /// Offset of every output in a result, each at a word of the non-volatile memory; the last entry is their total.
 std::vector<Bytes> result_offsets(const Program& program);
 /// The manifest's `units`, one a line.
