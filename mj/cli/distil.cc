@@ -8,11 +8,8 @@
 #include "mj/base/text.h"
 #include "mj/cli/command.h"
 #include "mj/cli/training_options.h"
-#include "mj/flow/derive.h"
-#include "mj/flow/train_job.h"
+#include "mj/flow/distil_job.h"
 #include "mj/io/onnx.h"
-#include "mj/ir/cost.h"
-#include "mj/pass/lower.h"
 
 namespace mj::cli {
 namespace {
@@ -29,7 +26,8 @@ CLI::Validator number_or_auto(double low, double high) {
       "");
 }
 
-void print_arms(const Derived& derived, std::int64_t cost_macs, std::int64_t training_macs) {
+void print_arms(const DistilJobResult& result) {
+  const Derived& derived = result.derived;
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < derived.arms.size(); ++i) {
     const Arm& arm = derived.arms[i];
@@ -39,7 +37,7 @@ void print_arms(const Derived& derived, std::int64_t cost_macs, std::int64_t tra
   fmt::print("{}", table_text(std::vector<std::string>{"short training", "temperature", "alpha", "validation"}, rows));
   if (derived.softening > 0) fmt::print("the teacher alone suggests temperature {:.3g}\n", derived.softening);
   fmt::print("chosen: temperature {:.3g}, alpha {:.3g}; all together {:.2f} trainings\n\n", derived.temperature, derived.alpha,
-             static_cast<double>(cost_macs) / static_cast<double>(training_macs));
+             static_cast<double>(result.cost_macs) / static_cast<double>(result.training_macs));
 }
 
 }  // namespace
@@ -70,47 +68,31 @@ void add_distil(CLI::App& app) {
   options->training.add(command);
   command.callback([options] {
     TerminalProgress progress;
-    const Graph teacher = read_model(options->teacher);
-    const Graph simple_teacher = simplify(teacher);
-    TrainJob job;
-    job.data = options->training.data;
-    job.validation = options->training.validation;
-    job.options = options->training.finished(options->common.seed);
-    Derived derived;
-    Lessons lessons;
-    std::int64_t teacher_macs = 0;
-    job.distillation = [&](const Graph& student, const Split& split) {
-      DeriveOptions wanted{.objective = parse_objective(options->objective)};
-      if (options->temperature != "auto") wanted.temperature = parse_number(options->temperature);
-      if (options->alpha != "auto") wanted.alpha = parse_number(options->alpha);
-      const Lessons* said = nullptr;
-      if (job.options.views > 0) {
-        TrainOptions asked = job.options;
-        asked.checkpoint += ".teacher";
-        lessons = teach(simple_teacher, split.train, asked, progress);
-        teacher_macs = total_macs(simple_teacher) * split.train.size() * job.options.views;
-        said = &lessons;
-      }
-      derived = derive_distillation(student, simple_teacher, split.train, split.validation, job.options, said, wanted, progress);
-      return Distillation{&simple_teacher, derived.temperature, derived.alpha, said, wanted.objective};
-    };
+    DistilJob job;
+    job.teacher = read_model(options->teacher);
+    job.training.data = options->training.data;
+    job.training.validation = options->training.validation;
+    job.training.options = options->training.finished(options->common.seed);
+    job.derive.objective = parse_objective(options->objective);
+    if (options->temperature != "auto") job.derive.temperature = parse_number(options->temperature);
+    if (options->alpha != "auto") job.derive.alpha = parse_number(options->alpha);
+    job.derive.checkpoints = options->training.work();
     const auto make = [&](const DataSet& data) {
       if (options->student.ends_with(".onnx")) return read_model(options->student);
       Graph graph = build(parse_architecture(options->student), data.train.shape, data.classes(), options->common.seed);
-      graph.preprocess = teacher.preprocess;
+      graph.preprocess = job.teacher.preprocess;
       graph.class_names = data.class_names;
       return graph;
     };
-    const TrainJobResult result = run_train_job(job, make, progress);
-    write_onnx(options->training.output, result.training.graph);
-    // One training is one full run with what its teacher computes; the arms come on top.
-    const std::int64_t training_macs = result.training.macs + teacher_macs;
-    const std::int64_t cost_macs = training_macs + derived.macs;
+    const DistilJobResult result = run_distil_job(job, make, progress);
+    const TrainJobResult& student = result.student;
+    const Derived& derived = result.derived;
+    write_onnx(options->training.output, student.training.graph);
     if (!json_on_stdout(options->common)) {
-      if (!derived.arms.empty()) print_arms(derived, cost_macs, training_macs);
+      if (!derived.arms.empty()) print_arms(result);
       fmt::print("{}: validation {:.2f} %, test {:.2f} % of {} images; {} MACs; written to {}\n", options->student,
-                 result.training.validation_accuracy * 100, result.test_accuracy * 100, thousands(result.test_images),
-                 thousands(cost_macs), options->training.output);
+                 student.training.validation_accuracy * 100, student.test_accuracy * 100, thousands(student.test_images),
+                 thousands(result.cost_macs), options->training.output);
     }
     nlohmann::json arms = nlohmann::json::array();
     for (const Arm& arm : derived.arms) {
@@ -122,10 +104,10 @@ void add_distil(CLI::App& app) {
                                  {"alpha", derived.alpha},
                                  {"softening_temperature", derived.softening},
                                  {"arms", arms},
-                                 {"validation_accuracy", result.training.validation_accuracy},
-                                 {"accuracy", result.test_accuracy},
-                                 {"cost_macs", cost_macs},
-                                 {"training_macs", training_macs}});
+                                 {"validation_accuracy", student.training.validation_accuracy},
+                                 {"accuracy", student.test_accuracy},
+                                 {"cost_macs", result.cost_macs},
+                                 {"training_macs", result.training_macs}});
   });
 }
 

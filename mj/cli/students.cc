@@ -9,9 +9,7 @@
 #include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/cli/command.h"
-#include "mj/data/dataset.h"
-#include "mj/flow/identify.h"
-#include "mj/flow/train_job.h"
+#include "mj/flow/students_job.h"
 #include "mj/io/onnx.h"
 
 namespace mj::cli {
@@ -19,10 +17,9 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string architecture, model, platform, energy, nvm, ram, data;
+  std::string architecture, model, platform, energy, nvm, ram;
   std::string device = "auto";
-  int probes = 1;
-  TrainOptions probe;
+  StudentsJob job;
 };
 
 /// What students are smaller members of, from --arch or from what the model says of itself.
@@ -66,7 +63,7 @@ nlohmann::ordered_json json_of(const Candidate& c) {
 
 void add_students(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  options->probe.epochs = 2;
+  options->job.probe.epochs = 2;
   CLI::App& command = add_command(app, options->common, "students", "which smaller networks fit a budget, and which is best",
                                   "millijoule students --arch resnet-14-w16 --platform msp430fr5994 --budget \"3 mJ\" --data fashion-mnist", true);
   CLI::Option* architecture = command.add_option("--arch", options->architecture, "architecture whose smaller members are candidates")->type_name("NAME");
@@ -75,34 +72,27 @@ void add_students(CLI::App& app) {
   command.add_option("--budget", options->energy, "energy per inference, e.g. \"3 mJ\"")->required()->type_name("ENERGY");
   command.add_option("--nvm", options->nvm, "less non-volatile memory than the device has")->type_name("BYTES");
   command.add_option("--ram", options->ram, "less RAM than the device has")->type_name("BYTES");
-  command.add_option("--data", options->data, "data set: its images' size and classes (docs/data.md)")->required()->type_name("SET");
-  command.add_option("--probes", options->probes, "how many of the largest are trained briefly, by labels alone; 1 trusts size")->type_name("N")->check(CLI::Range(1, 20));
-  command.add_option("--probe-epochs", options->probe.epochs, "epochs of these short trainings")->type_name("N")->check(CLI::Range(1, 1000));
+  command.add_option("--data", options->job.data, "data set: its images' size and classes (docs/data.md)")->required()->type_name("SET");
+  command.add_option("--probes", options->job.probes, "how many of the largest are trained briefly, by labels alone; 1 trusts size")->type_name("N")->check(CLI::Range(1, 20));
+  command.add_option("--probe-epochs", options->job.probe.epochs, "epochs of these short trainings")->type_name("N")->check(CLI::Range(1, 1000));
   command.add_option("--device", options->device, "where to train: auto, cpu or cuda")->type_name("NAME");
   command.callback([options] {
     if (options->architecture.empty() && options->model.empty()) throw CLI::RequiredError("--arch or --model");
     TerminalProgress progress;
     const Platform platform = find_platform(options->platform);
-    const Limits limits = limits_of(*options, platform);
-    const Architecture teacher = teacher_of(*options);
-    const DataSet data = read_dataset(options->data, Half::kTrain);
-    std::vector<Candidate> candidates = characterise(students_of(teacher), data.train.shape, data.classes(), platform);
-    options->probe.seed = options->common.seed;
-    options->probe.device = parse_device(options->device);
-    const Split split = split_validation(data.train, 1.0 / 12, options->common.seed);
-    const Preprocess preprocess = options->probes > 1 ? standardise(split.train) : Preprocess{};
-    const std::size_t chosen = identify(candidates, limits, options->probes, split.validation.size(), [&](const Architecture& student) {
-      Graph graph = build(student, data.train.shape, data.classes(), options->common.seed);
-      graph.preprocess = preprocess;
-      return train(graph, split.train, split.validation, options->probe, {}, progress).validation_accuracy;
-    });
-    if (!json_on_stdout(options->common)) print_candidates(candidates, limits, platform);
+    StudentsJob& job = options->job;
+    job.limits = limits_of(*options, platform);
+    job.teacher = teacher_of(*options);
+    job.probe.seed = options->common.seed;
+    job.probe.device = parse_device(options->device);
+    const StudentsJobResult result = run_students_job(job, platform, progress);
+    if (!json_on_stdout(options->common)) print_candidates(result.candidates, job.limits, platform);
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
-    for (const Candidate& candidate : candidates) all.push_back(json_of(candidate));
+    for (const Candidate& candidate : result.candidates) all.push_back(json_of(candidate));
     write_json(options->common, {{"schema", 1},
-                                 {"budget_j", limits.energy.value},
+                                 {"budget_j", job.limits.energy.value},
                                  {"candidates", all},
-                                 {"chosen", to_text(candidates[chosen].architecture)}});
+                                 {"chosen", to_text(result.candidates[result.chosen].architecture)}});
   });
 }
 

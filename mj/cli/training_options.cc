@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/cli/training_options.h"
 
-#include <filesystem>
-
 namespace mj::cli {
 
 void TrainingOptions::add(CLI::App& command) {
@@ -20,15 +18,15 @@ void TrainingOptions::add(CLI::App& command) {
   command.add_option("--cutout", train.augment.cutout, "side of a square blanked at random")->type_name("N")->check(CLI::Range(0, 1024));
   command.add_option("--validation", validation, "share of the training images held out")->type_name("X")->check(CLI::Range(0.01, 0.5));
   command.add_option("--device", device, "where to train: auto, cpu or cuda")->type_name("NAME");
-  command.add_flag("--resume", resume, "continue from the checkpoint beside the output");
+  command.add_flag("--resume", resume, "continue from the checkpoints in OUTPUT.work");
 }
 
 TrainOptions TrainingOptions::finished(std::uint64_t seed) const {
   TrainOptions options = train;
   options.seed = seed;
   options.device = parse_device(device);
-  options.checkpoint = output + ".checkpoint";
-  if (!resume) std::filesystem::remove(options.checkpoint);
+  options.checkpoint = work() / "train.checkpoint";
+  if (!resume) std::filesystem::remove_all(work());
   return options;
 }
 

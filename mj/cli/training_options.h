@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
 #include <string>
 
 #include "mj/learn/learn.h"
@@ -19,7 +20,9 @@ struct TrainingOptions {
   bool resume = false;
 
   void add(CLI::App& command);
-  /// The options as `train` takes them; the checkpoint stands beside the output and is removed first unless resumed.
+  /// The folder of checkpoints beside the output.
+  std::filesystem::path work() const { return output + ".work"; }
+  /// The options as `train` takes them; unless resumed, checkpoints of an earlier run are removed.
   TrainOptions finished(std::uint64_t seed) const;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mj/flow/temperature.h"
+#include "mj/learn/learn.h"
 
 namespace mj {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "mj/learn/learn.h"
+#include "mj/learn/objective.h"
 
 namespace mj {
 

@@ -2,6 +2,7 @@
 #include "mj/flow/train_job.h"
 
 #include <cmath>
+#include <optional>
 
 #include "mj/base/random.h"
 #include "mj/data/dataset.h"
@@ -10,15 +11,16 @@
 
 namespace mj {
 
-TrainJobResult run_train_job(const TrainJob& job, const MakeGraph& make, Progress& progress) {
+TrainJobResult run_train_job(const TrainJob& job, const MakeGraph& make, Progress& progress,
+                             const MakeDistillation& distillation) {
   const DataSet data = read_dataset(job.data, Half::kTrain);
   const Graph graph = make(data);
   require_samples_fit(graph, data.train);
   const Split split = split_validation(data.train, job.validation, RandomStream(job.options.seed, 1).next());
-  std::optional<Distillation> distillation;
-  if (job.distillation) distillation = job.distillation(graph, split);
+  std::optional<Distillation> taught;
+  if (distillation) taught = distillation(graph, split);
   TrainJobResult result;
-  result.training = train(graph, split.train, split.validation, job.options, distillation, progress);
+  result.training = train(graph, split.train, split.validation, job.options, taught, progress);
   const DataSet final_data = read_dataset(job.data, Half::kTest);
   result.test_images = final_data.test.size();
   const std::vector<float> answers = logits(simplify(result.training.graph), final_data.test, job.options.device);
