@@ -20,6 +20,8 @@ template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
 };
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;  // clang 14, which builds the fuzz targets, does not deduce it
 
 bool zeros(std::span<const std::int64_t> values) {
   return std::all_of(values.begin(), values.end(), [](std::int64_t value) { return value == 0; });
