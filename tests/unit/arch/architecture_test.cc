@@ -9,18 +9,10 @@
 #include "mj/base/error.h"
 #include "mj/ir/cost.h"
 #include "mj/ir/verify.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-std::string error_of(auto&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Architecture, TextRoundTrips) {
   const Architecture architecture{"resnet", 26, 24, 2};

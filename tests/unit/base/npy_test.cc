@@ -8,6 +8,7 @@
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -17,12 +18,7 @@ std::filesystem::path scratch(const std::string& name) {
 }
 
 std::string error_of(std::span<const std::byte> bytes) {
-  try {
-    parse_npy(bytes);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return mj::error_of([&] { parse_npy(bytes); });
 }
 
 std::vector<std::byte> file_of(const std::string& header, const std::string& data) {

@@ -4,19 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "mj/base/error.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Toml, ReadsWhatIsThere) {
   auto top = TomlTable::parse("a = 3\nb = \"x\"\n[t]\nc = [\"p\", \"q\"]\nd = 1.5\ne = true\n", "f.toml");

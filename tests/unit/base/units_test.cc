@@ -4,19 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "mj/base/error.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Units, ParsesEnergy) {
   EXPECT_DOUBLE_EQ(parse_energy("3 mJ").value, 3e-3);

@@ -8,7 +8,6 @@
 namespace mj {
 namespace {
 
-using test::error_of;
 using test::Scratch;
 
 /// One record: labels, then all red, all green, all blue; pixel p of channel c is p * 3 + c + shift, modulo 256.

@@ -9,7 +9,6 @@ namespace mj {
 namespace {
 
 using test::big_endian;
-using test::error_of;
 using test::gzip;
 using test::Scratch;
 

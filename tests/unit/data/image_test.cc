@@ -11,7 +11,6 @@ namespace mj {
 namespace {
 
 using test::encode;
-using test::error_of;
 using test::flat_jpeg;
 using test::PngSource;
 using test::ramp_png;

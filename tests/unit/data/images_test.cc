@@ -9,7 +9,6 @@
 namespace mj {
 namespace {
 
-using test::error_of;
 using test::flat_jpeg;
 using test::ramp_png;
 using test::Scratch;

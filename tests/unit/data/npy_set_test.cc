@@ -11,7 +11,6 @@
 namespace mj {
 namespace {
 
-using test::error_of;
 using test::Scratch;
 
 template <class T>

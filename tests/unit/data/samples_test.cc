@@ -9,7 +9,6 @@
 namespace mj {
 namespace {
 
-using test::error_of;
 
 /// Sample i has the one element i.
 Samples numbered(const std::vector<std::int32_t>& labels) {

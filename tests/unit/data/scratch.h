@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mj/base/error.h"
+#include "tests/unit/error_of.h"
 
 namespace mj::test {
 
@@ -39,17 +40,6 @@ class Scratch {
  private:
   std::filesystem::path path_;
 };
-
-/// What the user would read; empty when nothing is thrown.
-template <class Body>
-std::string error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 inline std::string gzip(const std::string& bytes) {
   z_stream z{};

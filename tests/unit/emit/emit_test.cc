@@ -10,19 +10,10 @@
 #include "mj/base/file.h"
 #include "mj/emit/layer.h"
 #include "mj/pass/passes.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 Quantization affine(float scale, std::int32_t zero_point) { return {{scale}, {zero_point}, -1}; }
 

@@ -8,6 +8,7 @@
 #include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/flow/exit_ensemble.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -77,15 +78,10 @@ TEST(ExitThresholds, OfOneExitAreAsGoodAsExhaustiveSearch) {
 }
 
 TEST(ExitThresholds, OutsideZeroToOneAreRefused) {
-  const auto error_of = [](std::vector<double> thresholds) -> std::string {
-    try {
-      check_thresholds(thresholds, 2);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+  const auto error_of = [](std::vector<double> thresholds) {
+    return mj::error_of([&] { check_thresholds(thresholds, 2); });
   };
-  EXPECT_EQ(error_of({0.5, 1}), "no error");
+  EXPECT_EQ(error_of({0.5, 1}), "");
   EXPECT_EQ(error_of({0.5, 1.5}), "threshold 1.5 is not a confidence; expected 0 to 1");
   EXPECT_EQ(error_of({NAN, 0.5}), "threshold nan is not a confidence; expected 0 to 1");
   EXPECT_EQ(error_of({0.5}), "1 thresholds are given; expected 2, one per exit");

@@ -5,6 +5,7 @@
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -21,12 +22,7 @@ energy = "3 mJ"
 )";
 
 std::string error_of(const std::string& text) {
-  try {
-    parse_spec(text, "spec.toml", "folder");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return mj::error_of([&] { parse_spec(text, "spec.toml", "folder"); });
 }
 
 TEST(Spec, DefaultsAndRelativePaths) {

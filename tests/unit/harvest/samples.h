@@ -19,18 +19,9 @@
 #include "mj/harvest/outcomes.h"
 #include "mj/harvest/power_stage.h"
 #include "mj/harvest/work_plan.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// A file that goes away with the test.
 class ScratchFile {

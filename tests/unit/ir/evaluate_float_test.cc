@@ -8,7 +8,7 @@
 #include <functional>
 #include <numeric>
 
-#include "tests/unit/ir/errors.h"
+#include "tests/unit/error_of.h"
 #include "tests/unit/ir/single_node.h"
 
 namespace mj {

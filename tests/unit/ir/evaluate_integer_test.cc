@@ -12,7 +12,7 @@
 #include "mj/base/hash.h"
 #include "mj/ir/fixed_functions.h"
 #include "mj/ir/int8.h"
-#include "tests/unit/ir/errors.h"
+#include "tests/unit/error_of.h"
 #include "tests/unit/ir/int8_cases.h"
 #include "tests/unit/ir/single_node.h"
 

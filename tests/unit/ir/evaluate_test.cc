@@ -9,7 +9,7 @@
 #include <atomic>
 
 #include "mj/base/parallel.h"
-#include "tests/unit/ir/errors.h"
+#include "tests/unit/error_of.h"
 #include "tests/unit/ir/random_graph.h"
 #include "tests/unit/ir/single_node.h"
 

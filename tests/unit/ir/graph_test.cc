@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "errors.h"
 #include "mj/ir/verify.h"
+#include "tests/unit/error_of.h"
 #include "random_graph.h"
 
 namespace mj {

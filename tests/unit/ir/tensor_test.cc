@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/unit/ir/errors.h"
+#include "tests/unit/error_of.h"
 #include "tests/unit/ir/single_node.h"
 
 namespace mj {

@@ -8,10 +8,10 @@
 #include <bit>
 #include <set>
 
-#include "errors.h"
 #include "mj/base/file.h"
 #include "mj/base/random.h"
 #include "mj/ir/verify.h"
+#include "tests/unit/error_of.h"
 #include "random_graph.h"
 
 namespace mj {

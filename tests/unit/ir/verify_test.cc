@@ -6,8 +6,8 @@
 #include <functional>
 #include <limits>
 
-#include "errors.h"
 #include "mj/base/random.h"
+#include "tests/unit/error_of.h"
 #include "random_graph.h"
 
 namespace mj {

@@ -9,6 +9,7 @@
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -27,12 +28,7 @@ class CheckpointFile : public testing::Test {
   }
 
   std::string error() const {
-    try {
-      read_checkpoint(path_);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { read_checkpoint(path_); });
   }
 
   const std::filesystem::path path_;
@@ -61,7 +57,7 @@ TEST_F(CheckpointFile, AnyTruncationIsRefused) {
   const std::vector<std::byte> bytes = read_file(path_);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     put(std::span(bytes).first(size));
-    ASSERT_NE(error(), "no error") << size;
+    ASSERT_NE(error(), "") << size;
   }
 }
 
@@ -71,7 +67,7 @@ TEST_F(CheckpointFile, AnyChangedByteIsRefused) {
   for (std::byte& byte : bytes) {
     byte ^= std::byte{0x40};
     put(bytes);
-    ASSERT_NE(error(), "no error");
+    ASSERT_NE(error(), "");
     byte ^= std::byte{0x40};
   }
 }

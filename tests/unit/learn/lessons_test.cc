@@ -7,6 +7,7 @@
 #include "mj/base/error.h"
 #include "mj/learn/augment.h"
 #include "mj/learn/learn.h"
+#include "tests/unit/error_of.h"
 #include "synthetic.h"
 
 namespace mj {
@@ -122,13 +123,8 @@ TEST_F(LessonsTest, InterruptedTheyEndWithTheSameBytes) {
 }
 
 TEST_F(LessonsTest, NeedAView) {
-  const auto error_of = [&](int views) -> std::string {
-    try {
-      teach(teacher_, train_, options(views), silent_progress());
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+  const auto error_of = [&](int views) {
+    return mj::error_of([&] { teach(teacher_, train_, options(views), silent_progress()); });
   };
   EXPECT_EQ(error_of(0), "training option 'views' is 0; expected at least 1 view to be taught");
   EXPECT_EQ(error_of(-1), "training option 'views' is -1; expected 0 to 1000");

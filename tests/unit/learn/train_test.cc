@@ -14,6 +14,7 @@
 #include "mj/ir/evaluate.h"
 #include "mj/learn/checkpoint.h"
 #include "mj/learn/learn.h"
+#include "tests/unit/error_of.h"
 #include "synthetic.h"
 
 namespace mj {
@@ -35,16 +36,6 @@ TrainOptions options(int epochs) {
   options.augment = {1, false, 2};
   options.device = Device::kCpu;
   return options;
-}
-
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 class Train : public testing::Test {

@@ -13,18 +13,14 @@
 #include "mj/pass/lower.h"
 #include "mj/pass/quantize.h"
 #include "mj/pass/scales.h"
+#include "tests/unit/error_of.h"
 #include "random_graph.h"
 
 namespace mj {
 namespace {
 
 std::string error_of(const Graph& graph, const std::vector<Tensor>& inputs, double clip) {
-  try {
-    calibrate(graph, inputs, clip);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return mj::error_of([&] { calibrate(graph, inputs, clip); });
 }
 
 Graph one_clamp(Shape shape) {

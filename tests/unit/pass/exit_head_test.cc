@@ -14,6 +14,7 @@
 #include "mj/ir/evaluate.h"
 #include "mj/ir/verify.h"
 #include "mj/pass/lower.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -221,14 +222,6 @@ TEST(ExitHead, CountsTheParametersOfThePublishedNetwork) {
 }
 
 TEST(ExitHead, RefusesIntegerNetworksAndUnknownMethods) {
-  const auto error_of = [](auto&& body) -> std::string {
-    try {
-      body();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
   EXPECT_EQ(error_of([] { parse_exit_method("gnat"); }),
             "no method 'gnat' of exits; expected head, gnet, flat or pooled");
   const Case c;

@@ -6,6 +6,7 @@
 #include "mj/arch/architecture.h"
 #include "mj/base/error.h"
 #include "mj/ir/cost.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -36,16 +37,6 @@ std::vector<std::string> names(const std::vector<ExitPoint>& points) {
   std::vector<std::string> result;
   for (const ExitPoint& point : points) result.push_back(point.name);
   return result;
-}
-
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(ExitPoints, AreBehindAllThatBelongsToABlock) {

@@ -10,6 +10,7 @@
 #include "mj/ir/verify.h"
 #include "mj/pass/lower.h"
 #include "mj/pass/quantize.h"
+#include "tests/unit/error_of.h"
 #include "random_graph.h"
 
 namespace mj {
@@ -31,12 +32,7 @@ Ranges everywhere(const Graph& graph, float low, float high) {
 }
 
 std::string error_of(const Graph& graph, const Ranges& ranges) {
-  try {
-    quantize_int8(graph, ranges);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return mj::error_of([&] { quantize_int8(graph, ranges); });
 }
 
 const Value& named(const Graph& graph, const std::string& name) {

@@ -4,19 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "mj/base/error.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Measurements, ReadsColumnsInAnyOrderWithTheirUnits) {
   const auto found = parse_measurements("time_ms;model;energy_mJ\r\n10;a;5\n\n20;b;8.5\n30;c;9\n", "m.csv");

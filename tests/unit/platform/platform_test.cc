@@ -12,19 +12,10 @@
 #include "mj/base/error.h"
 #include "mj/base/file.h"
 #include "mj/base/random.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-template <class Body>
-std::string error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 const std::string kGood = R"(format = 1
 name = "toy"
