@@ -13,7 +13,8 @@
 namespace mj {
 namespace {
 
-constexpr const ArchitectureFamily* kFamilies[] = {&kResnet, &kBottleneck, &kDensenet};
+constexpr const ArchitectureFamily* kFamilies[] = {
+    &kResnet, &kBottleneck, &kDensenet, &kDensenetCifar, &kVgg, &kMobilenet, &kMobilenetV2, &kDscnn, &kLenet};
 constexpr const char* kArchitectureKey = "millijoule.architecture";
 
 const ArchitectureFamily& family_of(std::string_view name) {
@@ -104,6 +105,19 @@ std::vector<Architecture> members_up_to(const Architecture& largest, std::span<c
     }
   }
   return members;
+}
+
+void check_listed(const Architecture& architecture, std::span<const int> depths, int max_width, std::span<const int> stem_strides) {
+  const auto listed = [](std::span<const int> list, int number) { return std::ranges::find(list, number) != list.end(); };
+  if (!listed(depths, architecture.depth)) {
+    fail("depth {} of a {} is unknown; expected one of {}", architecture.depth, architecture.family, fmt::join(depths, ", "));
+  }
+  if (architecture.width < 1 || architecture.width > max_width) {
+    fail("width {} is out of range; expected 1 to {}", architecture.width, max_width);
+  }
+  if (!listed(stem_strides, architecture.stem_stride)) {
+    fail("stem stride {} is out of range; expected one of {}", architecture.stem_stride, fmt::join(stem_strides, ", "));
+  }
 }
 
 std::vector<Architecture> students_of(const Architecture& teacher) {

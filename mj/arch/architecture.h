@@ -12,9 +12,9 @@ namespace mj {
 
 /// A member of an architecture family, e.g. "resnet-8-w16-s2": how deep, how wide, at which resolution.
 struct Architecture {
-  std::string family;   ///< "resnet", "bottleneck" or "densenet"
+  std::string family;   ///< one of `architecture_families`
   int depth = 20;       ///< layers with weights (resnet: 6n + 2)
-  int width = 16;       ///< channels of the first stage
+  int width = 16;       ///< channels of the first stage; what else it means to a family: `family.h`
   int stem_stride = 1;  ///< the first convolution's stride, 1, 2 or 4: the resolution of everything behind it is divided by it
 
   bool operator==(const Architecture&) const = default;

@@ -19,13 +19,29 @@ ValueId LayerBuilder::filled(const std::string& name, std::int64_t count, float 
   return graph_.add_constant(name, {count}, std::vector<float>(static_cast<std::size_t>(count), value));
 }
 
+ValueId LayerBuilder::grouped_conv(const std::string& name, ValueId x, std::int64_t channels, Pair kernel,
+                                   std::int64_t stride, std::int64_t groups) {
+  const std::int64_t inputs = graph_.type(x).shape.back() / groups;
+  const double fan_in = static_cast<double>(kernel[0] * kernel[1] * inputs);
+  const ValueId weight = normal(name + ".weight", {channels, kernel[0], kernel[1], inputs}, 2.0 / fan_in);
+  const std::int64_t top = (kernel[0] - 1) / 2, left = (kernel[1] - 1) / 2;
+  return graph_.add_node(
+      name, Conv2d{.stride = {stride, stride}, .pad = {top, left, kernel[0] - 1 - top, kernel[1] - 1 - left}, .groups = groups},
+      {x, weight});
+}
+
+ValueId LayerBuilder::conv(const std::string& name, ValueId x, std::int64_t channels, Pair kernel, std::int64_t stride) {
+  return grouped_conv(name, x, channels, kernel, stride, 1);
+}
+
 ValueId LayerBuilder::conv(const std::string& name, ValueId x, std::int64_t channels, std::int64_t kernel,
                            std::int64_t stride) {
-  const std::int64_t inputs = graph_.type(x).shape.back();
-  const double fan_in = static_cast<double>(kernel * kernel * inputs);
-  const ValueId weight = normal(name + ".weight", {channels, kernel, kernel, inputs}, 2.0 / fan_in);
-  const std::int64_t pad = kernel / 2;
-  return graph_.add_node(name, Conv2d{.stride = {stride, stride}, .pad = {pad, pad, pad, pad}}, {x, weight});
+  return conv(name, x, channels, Pair{kernel, kernel}, stride);
+}
+
+ValueId LayerBuilder::depthwise(const std::string& name, ValueId x, std::int64_t kernel, std::int64_t stride) {
+  const std::int64_t channels = graph_.type(x).shape.back();
+  return grouped_conv(name, x, channels, {kernel, kernel}, stride, channels);
 }
 
 ValueId LayerBuilder::batch_norm(const std::string& name, ValueId x) {
@@ -42,6 +58,10 @@ ValueId LayerBuilder::relu(const std::string& name, ValueId x) { return graph_.a
 ValueId LayerBuilder::conv_norm_relu(const std::string& name, ValueId x, std::int64_t channels, std::int64_t kernel,
                                      std::int64_t stride) {
   return relu(name + ".relu", batch_norm(name + ".norm", conv(name + ".conv", x, channels, kernel, stride)));
+}
+
+ValueId LayerBuilder::depthwise_norm_relu(const std::string& name, ValueId x, std::int64_t kernel, std::int64_t stride) {
+  return relu(name + ".relu", batch_norm(name + ".norm", depthwise(name + ".conv", x, kernel, stride)));
 }
 
 ValueId LayerBuilder::stem(ValueId x, std::int64_t channels, int stem_stride) {

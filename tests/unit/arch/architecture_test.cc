@@ -29,8 +29,13 @@ TEST(Architecture, PartsAfterTheDepthHaveDefaults) {
 
 TEST(Architecture, BadTextIsRefusedWithWhatWasExpected) {
   const auto error = [](const char* text) { return error_of([&] { parse_architecture(text); }); };
-  EXPECT_EQ(error("vgg-11"), "architecture 'vgg-11': unknown architecture family 'vgg'; known: resnet, bottleneck, densenet");
-  EXPECT_EQ(error(""), "architecture '': unknown architecture family ''; known: resnet, bottleneck, densenet");
+  EXPECT_EQ(error("alexnet-8"), "architecture 'alexnet-8': unknown architecture family 'alexnet'; known: resnet, bottleneck, densenet, "
+                                "densenetcifar, vgg, mobilenet, mobilenetv2, dscnn, lenet");
+  EXPECT_EQ(error(""), "architecture '': unknown architecture family ''; known: resnet, bottleneck, densenet, densenetcifar, "
+                       "vgg, mobilenet, mobilenetv2, dscnn, lenet");
+  EXPECT_EQ(error("vgg-12"), "architecture 'vgg-12': depth 12 of a vgg is unknown; expected one of 8, 11, 13, 16, 19");
+  EXPECT_EQ(error("lenet-5-w65"), "architecture 'lenet-5-w65': width 65 is out of range; expected 1 to 64");
+  EXPECT_EQ(error("mobilenet-28-s4"), "architecture 'mobilenet-28-s4': stem stride 4 is out of range; expected one of 1, 2");
   EXPECT_EQ(error("resnet"),
             "architecture 'resnet': no depth; expected FAMILY-DEPTH[-wWIDTH][-sSTRIDE], e.g. resnet-20-w16-s1");
   EXPECT_EQ(error("resnet-21"),
@@ -117,8 +122,39 @@ TEST(Build, TruncatedFamiliesHaveTheCountsOfTheZcu102Measurements) {
   EXPECT_EQ(keras("densenet-201-s2"), 18341194);
 }
 
+// torchvision's models (0.14): MobileNetV2 has 3,504,872 parameters and 300.8 million multiply-accumulates. Keras's
+// MobileNet: 4,253,864 parameters of which 21,888 are statistics; its paper says 569 million multiply-accumulates.
+TEST(Build, MobilenetsHaveTheirPublishedCounts) {
+  EXPECT_EQ(counts("mobilenet-28-s2", 224, 1000).first, 4253864 - 21888);
+  EXPECT_NEAR(static_cast<double>(counts("mobilenet-28-s2", 224, 1000).second), 569e6, 0.5e6);
+  EXPECT_EQ(counts("mobilenetv2-53-s2", 224, 1000).first, 3504872);
+  EXPECT_NEAR(static_cast<double>(counts("mobilenetv2-53-s2", 224, 1000).second), 300.8e6, 0.1e6);
+}
+
+// MLPerf Tiny's keyword spotter, in Keras: 24,908 parameters, of which 9 * 64 biases of convolutions and 9 * 2 * 64 statistics
+// are not ours; 2,656,768 multiply-accumulates as counted from its TFLite file.
+TEST(Build, DscnnIsTheOneOfMlperfTiny) {
+  const Graph graph = build(parse_architecture("dscnn-10-s2"), {49, 10, 1}, 12, 1);
+  EXPECT_EQ(parameter_count(graph), 24908 - 9 * 64 - 9 * 2 * 64);
+  EXPECT_EQ(total_macs(graph), 2656768);
+}
+
+// LeNet-5 has 61,706 parameters; here batch-norm's two per channel take the place of the 22 biases of the convolutions,
+// and the second convolution keeps its size, so that the first hidden layer sees 7x7 instead of 5x5 features. The
+// table 2 of the paper on DenseNets: 1.0M and 7.0M parameters. VGG-11 for CIFAR: 9,231,114 with the 2,752 biases that
+// batch-norm makes superfluous; VGG-16: 14,728,266 with 4,224.
+TEST(Build, SmallFamiliesHaveTheirPublishedCounts) {
+  EXPECT_EQ(counts("vgg-11", 32, 10).first, 9231114 - 2752);
+  EXPECT_EQ(counts("vgg-16", 32, 10).first, 14728266 - 4224);
+  const Graph lenet = build(parse_architecture("lenet-5"), {28, 28, 1}, 10, 1);
+  EXPECT_EQ(parameter_count(lenet), 61706 - 22 + 2 * 22 + 120 * 16 * (7 * 7 - 5 * 5));
+  EXPECT_NEAR(static_cast<double>(counts("densenetcifar-40", 32, 10).first), 1.0e6, 0.05e6);
+  EXPECT_NEAR(static_cast<double>(counts("densenetcifar-100", 32, 10).first), 7.0e6, 0.05e6);
+}
+
 TEST(Build, EveryFamilyAcceptsOddInputs) {
-  for (const char* name : {"bottleneck-11-w8", "bottleneck-14-w4-s2", "densenet-53-w4", "densenet-53-w4-s2"}) {
+  for (const char* name : {"bottleneck-11-w8", "bottleneck-14-w4-s2", "densenet-53-w4", "densenet-53-w4-s2", "densenetcifar-10-w2",
+                           "vgg-8-w4-s2", "mobilenet-18-w4", "mobilenetv2-23-w4-s2", "dscnn-4-w8-s4", "lenet-5-s2", "lenet-3-w2"}) {
     for (const Shape& input : {Shape{32, 32, 3}, Shape{33, 31, 1}, Shape{1, 1, 2}}) {
       const Graph graph = build(parse_architecture(name), input, 5, 1);
       verify(graph);
@@ -186,15 +222,23 @@ TEST(Students, AreAllSmallerAndTheLargestComesFirst) {
 }
 
 TEST(Students, OfEveryFamilyAreOrderedAndDistinct) {
-  for (const char* name : {"bottleneck-26-w16", "densenet-169-w12"}) {
+  for (const char* name : {"bottleneck-26-w16", "densenet-169-w12", "densenetcifar-22-w6", "vgg-11-w12", "mobilenet-22-w8",
+                           "mobilenetv2-38-w8", "dscnn-10-w24", "lenet-5-w6"}) {
     const std::vector<Architecture> students = students_of(parse_architecture(name));
     ASSERT_GT(students.size(), 5u);
     for (const Architecture& student : students) {
       EXPECT_EQ(std::ranges::count(students, student), 1);
       EXPECT_EQ(parse_architecture(to_text(student)), student);
     }
-    const auto macs = [](const Architecture& a) { return total_macs(build(a, {32, 32, 3}, 10, 1)); };
+    const auto macs = [](const Architecture& a) {
+      const std::int64_t channels = a.family == "dscnn" ? 1 : 3;  // the order in that family holds for spectrograms
+      return total_macs(build(a, {32, 32, channels}, 10, 1));
+    };
     EXPECT_GT(macs(students.front()), macs(students.back()));
+    for (std::size_t i = 1; i < students.size(); ++i) {
+      // What decides the order counts no classifier and rounds no odd side.
+      EXPECT_LE(static_cast<double>(macs(students[i])), 1.05 * static_cast<double>(macs(students[i - 1]))) << to_text(students[i]);
+    }
   }
 }
 
