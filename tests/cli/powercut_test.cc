@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "mj/arch/architecture.h"
+#include "mj/base/error.h"
+#include "mj/base/process.h"
 #include "mj/io/onnx.h"
 #include "tests/cli/command_line.h"
 
@@ -14,6 +16,14 @@ namespace mj {
 namespace {
 
 using ::testing::HasSubstr;
+
+bool has_program(const char* name) {
+  try {
+    return run_process({name, "--version"}).exit_code == 0;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 class PowercutCommand : public ::testing::Test {
  protected:
@@ -46,6 +56,29 @@ TEST_F(PowercutCommand, FindsNothingInEmittedFirmwareAndThePlantedFault) {
   const Ran faulty = millijoule({"powercut", folder / "fw", "--seed-bug", "in-place-residual"});
   EXPECT_EQ(faulty.exit_code, 1);
   EXPECT_THAT(faulty.errors, HasSubstr("of the runs diverged; first: "));
+}
+
+TEST_F(PowercutCommand, CutsBetweenInstructionsOfAnEmulatedDevice) {
+  if (!has_program("clang") || !has_program("ld.lld")) GTEST_SKIP() << "not installed: clang or lld";
+  const Ran emitted = emit({"--intermittent", "--platform", "msp430fr5994", "--charge", "20 uJ", "--target", "msp430"});
+  ASSERT_EQ(emitted.exit_code, 0) << emitted.errors;
+  const Ran sound = millijoule({"powercut", folder / "fw", "--on", "twin", "--every", "997", "--random", "10", "--json", "-"});
+  EXPECT_EQ(sound.exit_code, 0) << sound.errors;
+  const auto json = nlohmann::json::parse(sound.output);
+  EXPECT_EQ(json.at("machine"), "msp430fr5994");
+  EXPECT_EQ(json.at("divergences"), 0);
+  EXPECT_GE(json.at("single_cuts").get<std::int64_t>(), json.at("instructions").get<std::int64_t>() / 997);
+  EXPECT_GT(json.at("random_cuts"), 10);
+  const Ran faulty = millijoule({"powercut", folder / "fw", "--on", "twin", "--every", "31", "--seed-bug", "commit-before-data"});
+  EXPECT_EQ(faulty.exit_code, 1);
+  EXPECT_THAT(faulty.errors, HasSubstr("of the runs diverged; first: cut after "));
+}
+
+TEST_F(PowercutCommand, TellsHostAndTwinApart) {
+  EXPECT_EQ(millijoule({"powercut", folder / "fw", "--all"}).exit_code, 2);
+  EXPECT_THAT(millijoule({"powercut", folder / "fw", "--every", "5"}).errors, HasSubstr("--every: is for --on twin"));
+  EXPECT_THAT(millijoule({"powercut", folder / "fw", "--machine", "m4"}).errors, HasSubstr("--machine: is for --on twin"));
+  EXPECT_THAT(millijoule({"powercut", folder / "fw", "--on", "twin", "--double", "5"}).errors, HasSubstr("--double: is for --on host"));
 }
 
 TEST_F(PowercutCommand, SaysWhatIsMissing) {

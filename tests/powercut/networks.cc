@@ -80,10 +80,11 @@ Graph small_residual_network(bool with_concat) {
   return b.graph;
 }
 
-FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j) {
+FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j,
+                                 const std::string& target) {
   const Platform platform = toy_platform();
   const Graph planned = plan_units(graph, platform, {.charge = {charge_j}, .word_bytes = find_nvm(nvm).word_bytes});
-  write_firmware(folder, emit(planned, {.name = "net", .nvm = nvm}, &platform));
+  write_firmware(folder, emit(planned, {.name = "net", .target = target, .nvm = nvm}, &platform));
   return read_firmware(folder);
 }
 

@@ -29,6 +29,7 @@ Platform toy_platform();
 Graph small_residual_network(bool with_concat = true);
 
 /// Plans with this charge and writes the firmware; returns its folder as powercut reads it.
-FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j);
+FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j,
+                                 const std::string& target = "host");
 
 }  // namespace mj

@@ -103,6 +103,8 @@ class Machine {
   void restore(const Snapshot& snapshot);
   /// Whether all of FRAM holds what it held when the snapshot was taken.
   bool same_fram(const Snapshot& snapshot) const;
+  /// Whether everything but the counters is as it was then: what follows is then the same, too.
+  bool same_state(const Snapshot& snapshot) const;
 
   std::uint64_t instructions() const;
   std::uint64_t cycles() const;  ///< wait states included

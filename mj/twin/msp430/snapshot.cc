@@ -54,4 +54,12 @@ bool Machine::same_fram(const Snapshot& snapshot) const {
   return core_->memory.same(snapshot.state_->changed, Region::kFram);
 }
 
+bool Machine::same_state(const Snapshot& snapshot) const {
+  const Snapshot::State& state = *snapshot.state_;
+  const Memory& memory = core_->memory;
+  return core_->registers == state.registers && memory.peripherals == state.peripherals &&
+         memory.same(state.changed, Region::kSram) && memory.same(state.changed, Region::kFram) &&
+         memory.same(state.changed, Region::kPeripheral);
+}
+
 }  // namespace mj::msp430

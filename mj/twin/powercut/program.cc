@@ -80,6 +80,11 @@ std::string with_names(std::string text, const std::string& name) {
   return text;
 }
 
+/// Start-up code and board, which are none of the network's.
+bool of_the_device(const std::string& file) {
+  return file == "main.c" || file == "board.c" || file == "start.c" || file == "memory.c";
+}
+
 std::string excerpt(const std::string& text) { return text.substr(0, 600); }
 
 }  // namespace
@@ -91,7 +96,7 @@ FirmwareProgram::FirmwareProgram(const FirmwareFolder& folder, int copies, const
   std::vector<std::string> command{"cc", "-std=c99", "-O2", "-fPIC", "-shared", "-DMJ_STORE_HOOK", "-o", "copy0.so", "powercut_glue.c"};
   for (const auto& entry : fs::directory_iterator(folder.directory)) {
     const std::string file = entry.path().filename().string();
-    const bool source = file.ends_with(".c") && file != "main.c";
+    const bool source = file.ends_with(".c") && !of_the_device(file);
     if (!source && !file.ends_with(".h")) continue;
     fs::copy_file(entry.path(), build_ / file);
     if (source) command.push_back(file);
