@@ -14,6 +14,7 @@
 #include "mj/io/onnx.h"
 #include "mj/pass/lower.h"
 #include "mj/platform/measurements.h"
+#include "mj/platform/platform.h"
 #include "mj/platform/roofline.h"
 
 namespace mj::cli {
@@ -28,14 +29,18 @@ struct Options {
   std::vector<std::string> rails = {"PS mW", "PL mW"};
   std::vector<std::int64_t> input = {32, 32, 3};
   std::int64_t classes = 10;
+  std::string write;
+  double runs = 1;
+  std::string ram = "4GiB", nvm = "4GiB", source;
 };
 
-/// An architecture's name, or a model file beside the table.
-Workload workload_named(const std::string& model, const Options& options) {
-  const fs::path file = fs::path(options.measurements).parent_path() / model;
+/// Of an architecture's name, or a model file beside the table.
+Workload workload_measured(const Measurement& measured, const Options& options) {
+  const fs::path file = fs::path(options.measurements).parent_path() / measured.model;
   const bool is_file = fs::exists(file) && fs::is_regular_file(file);
   return workload_of(simplify(is_file ? read_model(file.string())
-                                      : build(parse_architecture(model), options.input, options.classes, 0)));
+                                      : build(parse_architecture(measured.model), measured.input.empty() ? options.input : measured.input,
+                                              measured.classes > 0 ? measured.classes : options.classes, 0)));
 }
 
 struct Quantity {
@@ -44,7 +49,13 @@ struct Quantity {
   std::vector<double> measured;
 };
 
-nlohmann::ordered_json print_fit(const Quantity& quantity, const std::vector<Measurement>& models,
+struct Fit {
+  Roofline sum;
+  double mean_error = 0;  ///< of models left out of the fit
+  nlohmann::ordered_json json;
+};
+
+Fit print_fit(const Quantity& quantity, const std::vector<Measurement>& models,
                                  const std::vector<Workload>& workloads, bool quiet) {
   const Roofline fitted = fit_roofline(workloads, quantity.measured);
   const std::vector<double> predicted = leave_one_out(workloads, quantity.measured);
@@ -73,7 +84,7 @@ nlohmann::ordered_json print_fit(const Quantity& quantity, const std::vector<Mea
     fmt::print("mean error of a model left out of the fit {:.2f} %, largest {:.2f} %\n\n", 100 * mean, 100 * largest);
     fmt::print("{}\n", table_text(std::vector<std::string>{quantity.name, "none negative"}, coefficients));
   }
-  return {{"per", terms}, {"models", rows}, {"mean_error_left_out", mean}, {"largest_error_left_out", largest}};
+  return {fitted, mean, {{"per", terms}, {"models", rows}, {"mean_error_left_out", mean}, {"largest_error_left_out", largest}}};
 }
 
 /// Every trace with the file of the same name and `.time` behind it.
@@ -92,6 +103,25 @@ nlohmann::ordered_json print_traces(const Options& options, bool quiet) {
   return runs;
 }
 
+/// The file of a platform fitted to measurements of `runs` inferences each.
+void write_accelerator(const Options& options, const Fit& energy, const Fit& time, std::size_t models) {
+  const auto source = [&](const Fit& fit) {
+    return Source{Source::Kind::kMeasured, fmt::format("{}; fitted to {} models, mean error of a model left out {:.2f} %", options.source,
+                                                       models, 100 * fit.mean_error)};
+  };
+  const auto per_inference = [&](Roofline sum) {
+    for (double& term : sum.per_term) term /= options.runs;
+    return sum;
+  };
+  Platform platform;
+  platform.name = fs::path(options.write).stem().string();
+  platform.title = platform.name;
+  platform.ram_bytes = {static_cast<double>(parse_bytes(options.ram)), {Source::Kind::kAssumed, "given to millijoule platform calibrate"}};
+  platform.nvm_bytes = {static_cast<double>(parse_bytes(options.nvm)), platform.ram_bytes.source};
+  platform.accelerator = Accelerator{per_inference(energy.sum), per_inference(time.sum), source(energy), source(time)};
+  write_file(options.write, to_toml(platform));
+}
+
 }  // namespace
 
 void add_calibrate(CLI::App& group) {
@@ -104,7 +134,14 @@ void add_calibrate(CLI::App& group) {
   command.add_option("--rails", options->rails, "columns of the traces that are summed, in mW")->type_name("NAME");
   command.add_option("--input", options->input, "height,width,channels for models given as architectures")->delimiter(',')->expected(3)->type_name("H,W,C");
   command.add_option("--classes", options->classes, "classes for models given as architectures")->type_name("N")->check(CLI::Range(2, 100000));
+  CLI::Option* write = command.add_option("--write", options->write, "file for the description of the accelerator, a platform from then on")->type_name("NAME.toml");
+  command.add_option("--runs", options->runs, "inferences that each measured energy and time stand for")->type_name("N")->check(CLI::PositiveNumber)->needs(write);
+  command.add_option("--ram", options->ram, "its memory for activations")->type_name("BYTES")->needs(write);
+  command.add_option("--nvm", options->nvm, "its memory for weights")->type_name("BYTES")->needs(write);
+  CLI::Option* source = command.add_option("--source", options->source, "who measured it, and how; stands in the description")->type_name("TEXT")->needs(write);
+  write->needs(source);
   command.callback([options] {
+    if (!options->write.empty() && options->measurements.empty()) throw CLI::RequiredError("--measurements");
     if (options->measurements.empty() && options->traces.empty()) {
       throw CLI::RequiredError("--measurements or --traces");
     }
@@ -116,12 +153,15 @@ void add_calibrate(CLI::App& group) {
       std::vector<Workload> workloads;
       Quantity energy{"energy", "J", {}}, time{"time", "s", {}};
       for (const Measurement& measurement : models) {
-        workloads.push_back(with_context(options->measurements, [&] { return workload_named(measurement.model, *options); }));
+        workloads.push_back(with_context(options->measurements, [&] { return workload_measured(measurement, *options); }));
         energy.measured.push_back(measurement.energy.value);
         time.measured.push_back(measurement.time.value);
       }
-      json["energy_j"] = print_fit(energy, models, workloads, quiet);
-      json["time_s"] = print_fit(time, models, workloads, quiet);
+      const Fit energy_fit = print_fit(energy, models, workloads, quiet);
+      const Fit time_fit = print_fit(time, models, workloads, quiet);
+      json["energy_j"] = energy_fit.json;
+      json["time_s"] = time_fit.json;
+      if (!options->write.empty()) write_accelerator(*options, energy_fit, time_fit, models.size());
     }
     write_json(options->common, json);
   });

@@ -38,13 +38,20 @@ void add_platform(CLI::App& app) {
   show.callback([show_options] {
     const Platform platform = find_platform(show_options->name);
     if (!json_on_stdout(show_options->common)) fmt::print("{}", describe(platform));
-    write_json(show_options->common, {{"schema", 1},
-                                      {"name", platform.name},
-                                      {"frequency_hz", platform.frequency_hz.value},
-                                      {"voltage_v", platform.voltage_v.value},
-                                      {"energy_per_cycle_j", platform.energy_per_cycle_j.value},
-                                      {"ram_bytes", platform.ram_bytes.value},
-                                      {"nvm_bytes", platform.nvm_bytes.value}});
+    nlohmann::ordered_json json = {{"schema", 1}, {"name", platform.name}};
+    if (platform.accelerator) {
+      for (std::size_t t = 0; t < Workload::kTerms; ++t) {
+        json["energy_j"]["per"][Workload::kNames[t]] = platform.accelerator->energy_j.per_term[t];
+        json["time_s"]["per"][Workload::kNames[t]] = platform.accelerator->time_s.per_term[t];
+      }
+    } else {
+      json["frequency_hz"] = platform.frequency_hz.value;
+      json["voltage_v"] = platform.voltage_v.value;
+      json["energy_per_cycle_j"] = platform.energy_per_cycle_j.value;
+    }
+    json["ram_bytes"] = platform.ram_bytes.value;
+    json["nvm_bytes"] = platform.nvm_bytes.value;
+    write_json(show_options->common, json);
   });
   add_calibrate(*group);
 }

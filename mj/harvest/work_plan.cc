@@ -115,6 +115,7 @@ WorkPlan parse_work_plan(std::string_view text, std::string_view where) {
     if (top.has("name")) plan.name = top.at("name").text();
     plan.platform = top.at("platform").text();
     const Platform platform = find_platform(plan.platform);
+    require_microcontroller(platform, "execution on harvested energy is simulated");
     plan.voltage_v = platform.voltage_v.value;
     const double commit = top.at("commit_energy_j").number(kMostJoules);
     const double frequency = platform.frequency_hz.value;

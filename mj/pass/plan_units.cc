@@ -40,6 +40,7 @@ class Planner {
  public:
   Planner(const Graph& graph, const Platform& platform, const UnitOptions& options)
       : graph_(graph), platform_(platform), options_(options), joules_per_cycle_(platform.energy_per_cycle_j.value) {
+    require_microcontroller(platform, "units of work are planned");
     plan_.charge_pj = picojoules(options.charge.value);
     plan_.restart_pj = picojoules(platform.boot_energy_j.value + platform.units.per_restart * joules_per_cycle_);
     plan_.commit_pj = picojoules(platform.units.per_unit * joules_per_cycle_);

@@ -9,9 +9,8 @@
 #include "mj/platform/platform.h"
 
 namespace mj {
-namespace {
 
-std::string source_text(const Source& source) {
+std::string to_text(const Source& source) {
   switch (source.kind) {
     case Source::Kind::kDatasheet:
       return "datasheet: " + source.text;
@@ -22,6 +21,8 @@ std::string source_text(const Source& source) {
   }
   return {};
 }
+
+namespace {
 
 /// Rows of cells, the first and the last column left, the others right; the header underlined.
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
@@ -45,12 +46,28 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 
 std::string memory_text(const Sourced& number) { return thousands(static_cast<std::int64_t>(number.value)); }
 
+/// Both sums of an accelerator, term by term.
+std::string describe_accelerator(const Platform& platform) {
+  const Accelerator& accelerator = *platform.accelerator;
+  std::vector<std::vector<std::string>> memories{{"number", "value", "unit", "source"}};
+  memories.push_back({"RAM", memory_text(platform.ram_bytes), "B", to_text(platform.ram_bytes.source)});
+  memories.push_back({"NVM", memory_text(platform.nvm_bytes), "B", to_text(platform.nvm_bytes.source)});
+  std::vector<std::vector<std::string>> terms{{"per", "energy, J", "time, s", ""}};
+  for (std::size_t t = 0; t < Workload::kTerms; ++t) {
+    terms.push_back({Workload::kNames[t], fmt::format("{:.4g}", accelerator.energy_j.per_term[t]),
+                     fmt::format("{:.4g}", accelerator.time_s.per_term[t]), ""});
+  }
+  return fmt::format("{}: {}\nan accelerator\n\n{}\n{}energy: {}\ntime: {}\n", platform.name, platform.title, aligned(memories),
+                     aligned(terms), to_text(accelerator.energy_source), to_text(accelerator.time_source));
+}
+
 }  // namespace
 
 std::string describe(const Platform& platform) {
+  if (platform.accelerator) return describe_accelerator(platform);
   std::vector<std::vector<std::string>> numbers{{"number", "value", "unit", "source"}};
   const auto add = [&](const char* what, const std::string& value, const char* unit, const Sourced& number) {
-    numbers.push_back({what, value, unit, source_text(number.source)});
+    numbers.push_back({what, value, unit, to_text(number.source)});
   };
   add("frequency", number_text(platform.frequency_hz.value / 1e6), "MHz", platform.frequency_hz);
   add("voltage", number_text(platform.voltage_v.value), "V", platform.voltage_v);
@@ -69,11 +86,11 @@ std::string describe(const Platform& platform) {
     const CostLine& line = platform.kernels[static_cast<std::size_t>(k)];
     lines.push_back({kernel_name(kernel), number_text(line.per_call), number_text(line.per_mac),
                      number_text(line.per_output), number_text(line.per_weight_byte), thousands(line.code_bytes),
-                     thousands(line.bytes_per_call), source_text(line.source)});
+                     thousands(line.bytes_per_call), to_text(line.source)});
   }
   const std::string intermittent =
       fmt::format("intermittent: {} cycles per unit, {} per restart ({})\n", number_text(platform.units.per_unit),
-                  number_text(platform.units.per_restart), source_text(platform.units.source));
+                  number_text(platform.units.per_restart), to_text(platform.units.source));
   return fmt::format("{}: {}\n{}\n\n{}\n{}\n{}", platform.name, platform.title,
                      platform.boots_per_inference ? "boots for every inference" : "stays on between inferences",
                      aligned(numbers), aligned(lines), intermittent);

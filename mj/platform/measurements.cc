@@ -58,6 +58,7 @@ struct Rows {
     if (header.empty()) fail("{}: empty; expected a header and rows", where);
   }
 
+  bool has(std::string_view name) const { return std::ranges::find(header, name) != header.end(); }
   std::size_t column(std::string_view name) const {
     const auto found = std::ranges::find(header, name);
     if (found == header.end()) fail("{}: no column '{}'; found {}", where, name, fmt::join(header, ", "));
@@ -68,6 +69,28 @@ struct Rows {
     const std::optional<double> value = parse_number(cell);
     if (!value || !std::isfinite(*value)) {
       fail("{}:{}: '{}' in column '{}' is not a number", where, lines[row], cell, header[column]);
+    }
+    return *value;
+  }
+  std::int64_t count(std::size_t row, std::size_t column) const { return positive(row, column, rows[row][column]); }
+  Shape shape(std::size_t row, std::size_t column) const {
+    Shape shape;
+    std::string_view cell = rows[row][column];
+    for (bool more = true; more;) {
+      const std::size_t cross = cell.find('x');
+      shape.push_back(positive(row, column, cell.substr(0, cross)));
+      more = cross != cell.npos;
+      if (more) cell.remove_prefix(cross + 1);
+    }
+    return shape;
+  }
+
+ private:
+  std::int64_t positive(std::size_t row, std::size_t column, std::string_view digits) const {
+    const std::optional<std::int64_t> value = parse_integer(digits);
+    if (!value || *value < 1 || *value > 1'000'000) {
+      fail("{}:{}: '{}' in column '{}' is not {}", where, lines[row], rows[row][column], header[column],
+           header[column] == "input" ? "a size such as 224x224x3" : "a positive whole number");
     }
     return *value;
   }
@@ -107,7 +130,9 @@ std::vector<Measurement> parse_measurements(std::string_view text, std::string_v
       fail("{}:{}: {:.3g} J in {:.3g} s are {:.3g} W; expected 1e-06 to 10000 W: are the units or columns swapped?", rows.where,
            rows.lines[r], e, t, e / t);
     }
-    measurements.push_back({std::string(rows.rows[r][model]), Joules{e}, Seconds{t}});
+    measurements.push_back({.model = std::string(rows.rows[r][model]), .energy = Joules{e}, .time = Seconds{t}});
+    if (rows.has("input")) measurements.back().input = rows.shape(r, rows.column("input"));
+    if (rows.has("classes")) measurements.back().classes = rows.count(r, rows.column("classes"));
   }
   if (measurements.size() < 3) {
     fail("{}: {} rows; expected at least 3 measured models", rows.where, measurements.size());

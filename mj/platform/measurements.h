@@ -7,18 +7,21 @@
 #include <vector>
 
 #include "mj/base/units.h"
+#include "mj/ir/type.h"
 
 namespace mj {
 
 /// What was measured of one model.
 struct Measurement {
-  std::string model;  ///< an architecture's name or a model file
+  std::string model;         ///< an architecture's name or a model file
+  Shape input;               ///< of an architecture; empty when not said
+  std::int64_t classes = 0;  ///< of an architecture; 0 when not said
   Joules energy;
   Seconds time;
 };
 
 /// Reads a table with a header and the columns `model`, `energy_UNIT` (J, mJ, uJ) and `time_UNIT` (s, ms, us), separated by
-/// commas or semicolons. Throws `Error` naming file and line: missing columns, rows of another length, amounts that are
+/// commas or semicolons; where architectures differ in them, also `input` (224x224x3) and `classes`. Throws `Error` naming file and line: missing columns, rows of another length, amounts that are
 /// not positive numbers, fewer than 3 rows, a power above 10 kW or below 1 uW (units swapped?).
 std::vector<Measurement> read_measurements(const std::filesystem::path& path);
 std::vector<Measurement> parse_measurements(std::string_view text, std::string_view where);

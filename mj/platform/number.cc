@@ -35,7 +35,7 @@ const Units& units_of(Dimension dimension) {
   static const Units kVoltage{"voltage", {{"V", 1}, {"mV", 1e-3}}};
   static const Units kEnergy{"energy", {{"J", 1}, {"mJ", 1e-3}, {"uJ", 1e-6}, {"nJ", 1e-9}, {"pJ", 1e-12}}};
   static const Units kEnergyPerCycle{"energy per cycle", {{"pJ", 1e-12}, {"nJ", 1e-9}, {"uA/MHz", 0}}};
-  static const Units kBytes{"memory", {{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"KiB", 1024}, {"MiB", 1024 * 1024}}};
+  static const Units kBytes{"memory", {{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024.0 * 1024 * 1024}}};
   switch (dimension) {
     case Dimension::kFrequency:
       return kFrequency;

@@ -3,7 +3,7 @@
 
 #include <array>
 #include <filesystem>
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +11,7 @@
 #include "mj/base/units.h"
 #include "mj/ir/cost.h"
 #include "mj/ir/graph.h"
+#include "mj/platform/roofline.h"
 
 namespace mj {
 
@@ -20,6 +21,8 @@ struct Source {
   Kind kind = Kind::kAssumed;
   std::string text;  ///< document, or who measured it and how
 };
+/// "datasheet: ...", "measured: ..." or "assumed: ...", as descriptions have it.
+std::string to_text(const Source& source);
 
 /// A number with its origin.
 struct Sourced {
@@ -46,12 +49,22 @@ struct UnitCosts {
   Source source{Source::Kind::kAssumed, "a few table look-ups, one call and one or two stores; not given by the description"};
 };
 
-/// A microcontroller: cycles from operation counts, energy from cycles. Read from one TOML file (`format = 1`); every
-/// number but those of the cost lines is a table `{ value = 8, unit = "MHz", source = "datasheet: SLASE54D, section 8"
-/// }`.
+/// An accelerator that works through a network operator by operator: energy and time of one inference as sums over what the
+/// network is made of (docs/energy.md).
+struct Accelerator {
+  Roofline energy_j;
+  Roofline time_s;
+  Source energy_source;
+  Source time_source;
+};
+
+/// A device, read from one TOML file (`format = 1`); every number but those of the cost lines is a table `{ value = 8, unit =
+/// "MHz", source = "datasheet: SLASE54D, section 8" }`. A microcontroller has cycles from operation counts and energy from
+/// cycles; an accelerator has its sums instead, and only the memories of what follows.
 struct Platform {
   std::string name;
   std::string title;
+  std::optional<Accelerator> accelerator;
   Sourced frequency_hz;
   Sourced voltage_v;
   Sourced energy_per_cycle_j;        ///< active; its source says which memory accesses it includes
@@ -77,6 +90,9 @@ std::vector<std::string> platform_names();
 /// All numbers with their sources, as aligned text for `platform show`.
 std::string describe(const Platform& platform);
 
+/// The description of an accelerator as a file that `parse_platform` reads.
+std::string to_toml(const Platform& accelerator);
+
 /// What one node costs.
 struct LayerEstimate {
   std::string name;
@@ -88,8 +104,9 @@ struct LayerEstimate {
 
 /// What one inference costs.
 ///
-/// cycles = sum over nodes of per_call + per_mac * macs + per_output * outputs + per_weight_byte * weight bytes;
-/// energy = cycles * J/cycle, plus the boot where the platform boots for every inference; latency = cycles / frequency.
+/// On a microcontroller cycles = sum over nodes of per_call + per_mac * macs + per_output * outputs + per_weight_byte * weight
+/// bytes; energy = cycles * J/cycle, plus the boot where the platform boots for every inference; latency = cycles / frequency.
+/// An accelerator has no cycles; what each run of it takes besides its layers is in the totals alone.
 struct Estimate {
   double cycles = 0;
   Joules energy;             ///< boot included where there is one
@@ -106,6 +123,9 @@ struct Estimate {
            static_cast<double>(ram_bytes) <= platform.ram_bytes.value;
   }
 };
+
+/// Throws `Error` when the platform is an accelerator, which `what` cannot be done for, e.g. "units of work are planned".
+void require_microcontroller(const Platform& platform, std::string_view what);
 
 /// Cycles of some work of one kernel call; 0 where no kernel runs.
 double kernel_cycles(const Cost& cost, const Platform& platform);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <string>
 
 #include "mj/base/error.h"
@@ -26,26 +28,38 @@ CostLine read_line(TomlTable& kernels, std::string_view name) {
   return out;
 }
 
-}  // namespace
-
-Platform parse_platform(std::string_view toml, std::string_view name, std::string_view where) {
-  TomlTable top = TomlTable::parse(toml, std::string(where));
-  const std::int64_t format = top.integer("format");
-  if (format != kFormat) fail("{}: 'format' is {}; expected {}", top.where("format"), format, kFormat);
-  Platform out;
-  out.name = top.text("name");
-  if (out.name != name) {
-    fail("{}: 'name' is '{}'; expected '{}', the name of the file", top.where("name"), out.name, name);
+/// What is so much for a run, a byte, a multiply-accumulate and an operator.
+Roofline read_sum(TomlTable& table, std::string_view unit) {
+  Roofline sum;
+  for (std::size_t t = 0; t < Workload::kTerms; ++t) {
+    sum.per_term[t] = read_amount(table, fmt::format("{}_per_{}", unit, Workload::kKeys[t]));
   }
-  out.title = top.text("title");
+  return sum;
+}
+
+Accelerator read_accelerator(TomlTable& top) {
+  TomlTable accelerator = top.table("accelerator");
+  const auto read = [&](const char* key, const char* unit, Roofline& sum, Source& source) {
+    if (!accelerator.has(key)) accelerator.missing(key, "a table of what it is per run, weight byte, activation byte, MAC and operator");
+    TomlTable table = accelerator.table(key);
+    sum = read_sum(table, unit);
+    source = read_source(table, "source");
+    table.finish();
+  };
+  Accelerator out;
+  read("energy", "j", out.energy_j, out.energy_source);
+  read("time", "s", out.time_s, out.time_source);
+  accelerator.finish();
+  return out;
+}
+
+void read_microcontroller(TomlTable& top, Platform& out) {
   out.frequency_hz = read_number(top, "frequency", Dimension::kFrequency);
   out.voltage_v = read_number(top, "voltage", Dimension::kVoltage);
   out.energy_per_cycle_j =
       read_number(top, "energy_per_cycle", Dimension::kEnergyPerCycle, Zero::kRefused, out.voltage_v.value);
   out.boot_energy_j = read_number(top, "boot_energy", Dimension::kEnergy, Zero::kAllowed);
   out.boots_per_inference = top.boolean("boots_per_inference", false);
-  out.ram_bytes = read_number(top, "ram", Dimension::kBytes);
-  out.nvm_bytes = read_number(top, "nvm", Dimension::kBytes);
   out.reserved_nvm_bytes = read_number(top, "reserved_nvm", Dimension::kBytes, Zero::kAllowed);
   out.stack_bytes = read_number(top, "stack", Dimension::kBytes, Zero::kAllowed);
 
@@ -62,6 +76,27 @@ Platform parse_platform(std::string_view toml, std::string_view name, std::strin
     out.units = {read_amount(units, "cycles_per_unit"), read_amount(units, "cycles_per_restart"),
                  read_source(units, "source")};
     units.finish();
+  }
+}
+
+}  // namespace
+
+Platform parse_platform(std::string_view toml, std::string_view name, std::string_view where) {
+  TomlTable top = TomlTable::parse(toml, std::string(where));
+  const std::int64_t format = top.integer("format");
+  if (format != kFormat) fail("{}: 'format' is {}; expected {}", top.where("format"), format, kFormat);
+  Platform out;
+  out.name = top.text("name");
+  if (out.name != name) {
+    fail("{}: 'name' is '{}'; expected '{}', the name of the file", top.where("name"), out.name, name);
+  }
+  out.title = top.text("title");
+  out.ram_bytes = read_number(top, "ram", Dimension::kBytes);
+  out.nvm_bytes = read_number(top, "nvm", Dimension::kBytes);
+  if (top.has("accelerator")) {
+    out.accelerator = read_accelerator(top);
+  } else {
+    read_microcontroller(top, out);
   }
   top.finish();
   return out;

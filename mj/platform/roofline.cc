@@ -9,17 +9,19 @@
 
 namespace mj {
 
+Workload workload_of(const Cost& cost) {
+  if (cost.kernel == Kernel::kNone) return {{}};
+  return {{0, static_cast<double>(cost.weight_bytes), static_cast<double>(cost.outputs), static_cast<double>(cost.macs), 1}};
+}
+
 Workload workload_of(const Graph& simplified) {
   Workload workload;
-  auto& [run, weights, activations, macs, operators] = workload.terms;
-  weights = static_cast<double>(parameter_count(simplified));
   for (const Node& node : simplified.nodes) {
-    const Cost counted = cost(simplified, node);
-    if (counted.kernel == Kernel::kNone) continue;
-    activations += static_cast<double>(counted.outputs);
-    macs += static_cast<double>(counted.macs);
-    operators += 1;
+    const Workload share = workload_of(cost(simplified, node));
+    for (std::size_t t = 0; t < Workload::kTerms; ++t) workload.terms[t] += share.terms[t];
   }
+  // Elements, not bytes as stored, and those that several operators share once.
+  workload.terms[1] = static_cast<double>(parameter_count(simplified));
   return workload;
 }
 

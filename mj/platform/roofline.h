@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mj/ir/cost.h"
 #include "mj/ir/graph.h"
 
 namespace mj {
@@ -15,12 +16,16 @@ namespace mj {
 struct Workload {
   static constexpr std::size_t kTerms = 5;
   static constexpr std::array<const char*, kTerms> kNames = {"run", "weight byte", "activation byte", "MAC", "operator"};
+  /// The same in keys of files: `j_per_weight_byte`.
+  static constexpr std::array<const char*, kTerms> kKeys = {"run", "weight_byte", "activation_byte", "mac", "operator"};
   std::array<double, kTerms> terms{1, 0, 0, 0, 0};
 };
 
 /// Counts a network in the form the device runs (batch-norm folded, activations fused; see `pass/lower.h`). An operator
 /// is one that computes or moves data; weights count once.
 Workload workload_of(const Graph& simplified);
+/// One operator's share of it: all terms but the run's.
+Workload workload_of(const Cost& cost);
 
 /// An amount of energy or time as a sum over the terms, none of them negative: the roofline in its additive form.
 struct Roofline {

@@ -162,8 +162,10 @@ std::string report_html(const DesignResult& r) {
   html += "</div><div><h2>Memory over one inference</h2>\n";
   html += figure(memory_plot(r), "Buffers in the arena: address upwards, steps to the right.");
   html += "</div></div>\n<div class=\"pair\"><div><h2>Where the energy goes</h2>\n";
-  html += figure(layer_bars(r), fmt::format("{:.0f} cycles in all; source of the cost lines: {}.", r.estimate.cycles,
-                                            escaped(r.platform.kernels[0].source.text)));
+  const std::string source = r.platform.accelerator ? fmt::format("energy: {}.", r.platform.accelerator->energy_source.text)
+                                                    : fmt::format("{:.0f} cycles in all; source of the cost lines: {}.",
+                                                                  r.estimate.cycles, r.platform.kernels[0].source.text);
+  html += figure(layer_bars(r), escaped(source));
   html += "</div><div><h2>What is mistaken for what</h2>\n";
   html += figure("<div class=\"scroll\">" + heat_map(r.class_names, r.confusion) + "</div>",
                  fmt::format("Rows: label; columns: answer of the int8 student on {} test images.", thousands(r.test_images)));

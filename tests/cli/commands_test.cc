@@ -101,6 +101,16 @@ TEST(Commands, CalibrateFitsAnAcceleratorToMeasurements) {
   EXPECT_EQ(bad.errors, "millijoule: " + (folder / "bad.csv") +
                             ": architecture 'resnet-9': depth 9 of a resnet is not 6n + 2; expected 8, 14, 20, ... up to 1202\n");
   EXPECT_EQ(millijoule({"platform", "calibrate"}).exit_code, 2);
+
+  // What was fitted is a platform: a network is estimated on it as the fit says, per inference.
+  const std::string written = folder / "toy.toml";
+  EXPECT_EQ(millijoule({"platform", "calibrate", "--measurements", folder / "m.csv", "--write", written, "--runs", "10", "--source", "the test"}).exit_code, 0);
+  const auto shown = nlohmann::json::parse(millijoule({"platform", "show", written, "--json", "-"}).output);
+  for (const auto& [term, per_run] : json["energy_j"]["per"].items()) {
+    const double per_inference = shown["energy_j"]["per"][term];
+    EXPECT_NEAR(per_inference, per_run.get<double>() / 10, 1e-5 * per_run.get<double>()) << term;
+  }
+  EXPECT_EQ(millijoule({"platform", "calibrate", "--measurements", folder / "m.csv", "--write", written}).exit_code, 2);  // whose?
 }
 
 }  // namespace

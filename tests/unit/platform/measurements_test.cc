@@ -9,6 +9,17 @@
 namespace mj {
 namespace {
 
+TEST(Measurements, MaySayInputAndClasses) {
+  const char* header = "model,input,classes,energy_J,time_s\n";
+  const auto found = parse_measurements(std::string(header) + "a,224x224x3,1000,1,1\nb,32x32x3,10,1,1\nc,49x10x1,12,1,1\n", "m.csv");
+  EXPECT_EQ(found[0].input, (Shape{224, 224, 3}));
+  EXPECT_EQ(found[0].classes, 1000);
+  EXPECT_EQ(found[2].input, (Shape{49, 10, 1}));
+  const auto error = [&](const std::string& row) { return error_of([&] { parse_measurements(header + row, "m.csv"); }); };
+  EXPECT_EQ(error("a,224x,10,1,1\n"), "m.csv:2: '224x' in column 'input' is not a size such as 224x224x3");
+  EXPECT_EQ(error("a,2x2x2,ten,1,1\n"), "m.csv:2: 'ten' in column 'classes' is not a positive whole number");
+}
+
 TEST(Measurements, ReadsColumnsInAnyOrderWithTheirUnits) {
   const auto found = parse_measurements("time_ms;model;energy_mJ\r\n10;a;5\n\n20;b;8.5\n30;c;9\n", "m.csv");
   ASSERT_EQ(found.size(), 3u);

@@ -95,7 +95,7 @@ TEST(Platform, NamesTheNearestKey) {
   EXPECT_EQ(parse_error(with("boot_energy", "boots_per_inferense = true\nboot_energy")),
             "toy.toml:7: unknown key 'boots_per_inferense'; did you mean 'boots_per_inference'?");
   EXPECT_EQ(parse_error(with("title =", "colour = \"red\"\ntitle =")),
-            "toy.toml:3: unknown key 'colour'; known keys: boot_energy, boots_per_inference, energy_per_cycle, format, "
+            "toy.toml:3: unknown key 'colour'; known keys: accelerator, boot_energy, boots_per_inference, energy_per_cycle, format, "
             "frequency, intermittent, kernel, name, nvm, ram, reserved_nvm, stack, title, voltage");
   EXPECT_EQ(parse_error(with("unit = \"MHz\"", "units = \"MHz\"")),
             "toy.toml:4: unknown key 'units' in [frequency]; did you mean 'unit'?");
@@ -139,7 +139,7 @@ TEST(Platform, RefusesWrongUnits) {
   EXPECT_EQ(parse_error(with("\"KiB\"", "\"KB\"")),
             "toy.toml:8: 'unit' in [ram] is 'KB', which means 1000 or 1024 bytes; expected kB (1000) or KiB (1024)");
   EXPECT_EQ(parse_error(with("\"KiB\"", "\"bit\"")),
-            "toy.toml:8: 'unit' in [ram] is 'bit', not a unit of memory; expected B, kB, MB, KiB or MiB");
+            "toy.toml:8: 'unit' in [ram] is 'bit', not a unit of memory; expected B, kB, MB, GB, KiB, MiB or GiB");
 }
 
 TEST(Platform, RefusesNumbersThatCannotBe) {
@@ -235,6 +235,10 @@ TEST(FindPlatform, EveryInstalledDescriptionReads) {
   for (const std::string& name : platform_names()) {
     const Platform platform = find_platform(name);
     EXPECT_EQ(platform.name, name);
+    if (platform.accelerator) {
+      EXPECT_GT(platform.accelerator->energy_j.per_term[3], 0) << name;
+      continue;
+    }
     EXPECT_GT(platform.kernels[static_cast<std::size_t>(Kernel::kConv)].per_mac, 0);
     EXPECT_GT(platform.kernels[static_cast<std::size_t>(Kernel::kConv)].code_bytes, 0);
   }
