@@ -77,17 +77,19 @@ std::string unit_list(const Program& program, const Platform& platform) {
   for (const Tiling& tiling : graph.plan->units->tilings) {
     const bool delivers = static_cast<std::size_t>(tiling.node) == graph.nodes.size();
     const Extent extent = extents(graph, tiling.node)[static_cast<std::size_t>(tiling.part)];
+    const Cost total = delivers ? Cost{} : cost(graph, graph.nodes[static_cast<std::size_t>(tiling.node)]);
     for (std::int64_t k = 0; k < tiling.count; ++k) {
       const Tile tile = tile_of(tiling, extent, k);
       const Accesses touched = accesses(graph, tiling, extent, tile);
-      const double cycles = tile_cycles(graph, tiling.node, tiling.part, tile, platform);
+      const Cost counts = tile_cost(graph, tiling.node, tiling.part, tile, total);
+      const double cycles = kernel_cycles(counts, platform);
       Json unit;
       unit["index"] = tiling.first + k;
       unit["node"] = tiling.node;
       unit["op"] = delivers ? "delivery" : op_name(graph.nodes[static_cast<std::size_t>(tiling.node)].op);
       unit["energy_j"] = number(cycles * platform.energy_per_cycle_j.value);
       unit["cycles"] = number(cycles);
-      unit["nvm_read_bytes"] = bytes_of(touched.reads) + tile_cost(graph, tiling.node, tiling.part, tile).weight_bytes;
+      unit["nvm_read_bytes"] = bytes_of(touched.reads) + counts.weight_bytes;
       unit["nvm_write_bytes"] = bytes_of(touched.writes);
       unit["reads"] = regions_json(program, tiling, touched.reads);
       unit["writes"] = regions_json(program, tiling, touched.writes);

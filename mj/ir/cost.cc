@@ -66,6 +66,25 @@ class Counter {
   const Node& node_;
 };
 
+/// Depthwise convolutions read their windows in place.
+bool is_depthwise(const Graph& graph, const Node& node) {
+  const auto* conv = std::get_if<Conv2d>(&node.op);
+  return conv && conv->groups > 1 && graph.type(node.inputs[1]).shape[3] == 1;
+}
+
+/// What decoding changes in the counts of a node with such a weight.
+void count_encoded(const Graph& graph, const Node& node, const Value& weight, Cost& result) {
+  const std::int64_t channels = weight.type.shape[0];
+  const std::int64_t places = result.outputs / channels;
+  const EncodedSize size = encoded_size(weight.data.as<std::int8_t>(), channels, weight.encoding);
+  result.macs = times(size.values, places);
+  result.symbols = times(size.symbols, places);
+  if (is_depthwise(graph, node)) return;
+  const auto* conv = std::get_if<Conv2d>(&node.op);
+  result.kernel = conv ? Kernel::kConvEncoded : Kernel::kLinearEncoded;
+  if (conv) result.gathered = times(places, times(conv->groups, weight.type.count() / channels));
+}
+
 /// Constants that are learnt: read by some node, but not the running statistics of a batch-norm.
 std::vector<ValueId> parameters(const Graph& graph) {
   std::vector<char> learnt(graph.values.size(), 0);
@@ -90,6 +109,10 @@ const char* kernel_name(Kernel kernel) {
       return "depthwise";
     case Kernel::kLinear:
       return "linear";
+    case Kernel::kConvEncoded:
+      return "conv_encoded";
+    case Kernel::kLinearEncoded:
+      return "linear_encoded";
     case Kernel::kPool:
       return "pool";
     case Kernel::kElementwise:
@@ -115,17 +138,24 @@ Cost cost(const Graph& graph, const Node& node) {
   for (const ValueId id : node.inputs) {
     const Value& value = graph.value(id);
     Bytes& sum = value.constant() ? result.weight_bytes : result.activation_in_bytes;
-    sum += value.type.bytes();
+    sum += value.constant() ? stored_bytes(value) : value.type.bytes();
   }
+  if (const Value* weight = encoded_weight(graph, node)) count_encoded(graph, node, *weight, result);
   return result;
+}
+
+const Value* encoded_weight(const Graph& graph, const Node& node) {
+  if (!std::holds_alternative<Conv2d>(node.op) && !std::holds_alternative<Linear>(node.op)) return nullptr;
+  const Value& weight = graph.value(node.inputs[1]);
+  const bool encoded = weight.constant() && weight.type.dtype == DType::kI8 && !weight.encoding.plain();
+  return encoded ? &weight : nullptr;
 }
 
 std::int64_t total_macs(const Graph& graph) {
   std::int64_t sum = 0;
   for (const Node& node : graph.nodes) {
     const Cost counts = cost(graph, node);
-    const bool multiplies =
-        counts.kernel == Kernel::kConv || counts.kernel == Kernel::kDepthwise || counts.kernel == Kernel::kLinear;
+    const bool multiplies = std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op);
     if (multiplies) sum = plus(sum, counts.macs);
   }
   return sum;
@@ -139,7 +169,7 @@ std::int64_t parameter_count(const Graph& graph) {
 
 Bytes parameter_bytes(const Graph& graph) {
   Bytes sum = 0;
-  for (const ValueId id : parameters(graph)) sum += graph.type(id).bytes();
+  for (const ValueId id : parameters(graph)) sum += stored_bytes(graph.value(id));
   return sum;
 }
 

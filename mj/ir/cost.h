@@ -14,25 +14,30 @@ enum class Kernel : std::uint8_t {
   kConv,       ///< conv2d with groups == 1
   kDepthwise,  ///< conv2d with groups > 1
   kLinear,
+  kConvEncoded,    ///< conv2d and linear whose weights are not stored as plain int8
+  kLinearEncoded,
   kPool,         ///< max_pool, avg_pool, mean
   kElementwise,  ///< add, sub, mul and unary functions
   kMove,         ///< copies: concat, transpose, pad, slice, quantize
   kSoftmax,
   kNone,  ///< costs nothing when executed (reshape)
 };
-inline constexpr int kKernelCount = 8;
+inline constexpr int kKernelCount = 10;
 
-/// "conv", "depthwise", "linear", "pool", "elementwise", "move", "softmax", "none".
+/// "conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "elementwise", "move", "softmax", "none".
 const char* kernel_name(Kernel kernel);
 
 /// Counts of one node for one sample; what energy and latency are computed from.
 struct Cost {
   Kernel kernel = Kernel::kNone;
-  std::int64_t macs = 0;     ///< multiply-accumulates (window elements for pools)
+  std::int64_t macs = 0;     ///< multiply-accumulates (window elements for pools); of encoded weights the stored elements
   std::int64_t outputs = 0;  ///< elements written
   Bytes weight_bytes = 0;    ///< constants read, in their stored form
   Bytes activation_in_bytes = 0;
   Bytes activation_out_bytes = 0;
+  std::int64_t symbols = 0;   ///< steps of decoding weights (see `EncodedSize`), for every output that needs them again
+  std::int64_t gathered = 0;  ///< elements of windows copied, of convolutions with encoded weights; a dense one's are a
+                              ///< fixed share of its multiply-accumulates
 
   bool operator==(const Cost&) const = default;
 };
@@ -41,7 +46,11 @@ struct Cost {
 /// element-wise operators have none. A count above 2^63-1 stays there.
 Cost cost(const Graph& graph, const Node& node);
 
-/// Multiply-accumulates of convolutions and linear layers, which is what published figures count.
+/// The weight of a conv2d or linear if it is not stored as plain int8, else null.
+const Value* encoded_weight(const Graph& graph, const Node& node);
+
+/// Multiply-accumulates of convolutions and linear layers, which is what published figures count (of encoded weights, the
+/// stored elements).
 std::int64_t total_macs(const Graph& graph);
 /// Elements of all constants that nodes read, each counted once; the running mean and variance of batch-norms are
 /// statistics and not parameters, again as published figures have it.

@@ -103,6 +103,12 @@ Graph compact(Graph graph) {
   return graph;
 }
 
+Bytes stored_bytes(const Value& constant) {
+  const Type& type = constant.type;
+  if (constant.encoding.plain() || type.dtype != DType::kI8) return type.bytes();
+  return encoded_bytes(constant.data.as<std::int8_t>(), type.shape.at(0), constant.encoding);
+}
+
 std::string describe(const Node& node) { return fmt::format("node '{}' ({})", node.name, op_name(node.op)); }
 
 std::int64_t class_count(const Graph& graph) {

@@ -170,6 +170,9 @@ std::vector<std::vector<std::int32_t>> consumers(const Graph& graph);
 /// is dropped, for its node numbers no longer hold.
 Graph compact(Graph graph);
 
+/// Bytes of a constant in the emitted C: of the encoded elements where it has an encoding, else those of its type.
+Bytes stored_bytes(const Value& constant);
+
 /// "node 'NAME' (op)", the way every message names a node.
 std::string describe(const Node& node);
 

@@ -12,6 +12,8 @@ Bytes scratch_bytes(const Graph& graph, const Node& node) {
   const auto* conv = std::get_if<Conv2d>(&node.op);
   const Shape* weight = conv ? &graph.type(node.inputs[1]).shape : nullptr;
   const bool depthwise = conv && conv->groups > 1 && (*weight)[3] == 1;  // reads its window in place
+  // A depthwise channel's weights are unpacked where they are not bytes.
+  if (depthwise && graph.value(node.inputs[1]).encoding.bits == 4) return ((*weight)[1] * (*weight)[2] + 1) / 2 * 2;
   if (!conv || depthwise) {
     return 0;
   }

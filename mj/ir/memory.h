@@ -6,7 +6,8 @@
 namespace mj {
 
 /// Bytes of volatile working memory that the kernel of an int8 node needs while it runs, besides its activations: for a
-/// convolution one window of one group, widened to int16; 0 for every other kernel.
+/// convolution one window of one group, widened to int16; for a depthwise one with weights of 4 bits those of a channel; 0 for
+/// every other kernel.
 Bytes scratch_bytes(const Graph& graph, const Node& node);
 
 /// The largest of these over all nodes: they run one after the other.

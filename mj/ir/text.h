@@ -16,6 +16,7 @@ namespace mj {
 ///     format = 1
 ///     input %0 "image": i8[28x28x1] scale=0.00392156886 zero_point=-128
 ///     const %1 "w": i8[8x3x3x1] scale=[0.01, ...] zero_point=0 axis=0 = #90c1b2a3d4e5f607
+///     const %3 "v": i8[10x64] scale=0.02 zero_point=0 = relative_int4 #0f1e2d3c4b5a6978
 ///     %2 "y": i8[26x26x8] scale=0.05 zero_point=3 = conv2d "conv1" (%0, %1) clamp=[0, inf]
 ///     output %2
 ///

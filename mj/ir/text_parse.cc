@@ -209,8 +209,19 @@ class Parser {
   void constant(TextCursor& in) {
     Value& value = values_.at(define(in));
     in.expect('=');
+    if (in.peek() != '#' && in.peek() != '[' && !is_number(in.peek())) value.encoding = encoding(in);
     value.data = in.peek() == '#' ? blob(in) : elements(in, value.type.dtype);
     in.expect_end();
+  }
+
+  static bool is_number(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.'; }
+
+  static Encoding encoding(TextCursor& in) {
+    const std::string_view name = in.word("elements or an encoding");
+    if (const auto found = find_encoding(name)) return *found;
+    std::vector<std::string> names;
+    for (const Encoding known : all_encodings()) names.emplace_back(encoding_name(known));
+    fail("unknown encoding '{}'{}", name, hint(name, names));
   }
 
   Constant blob(TextCursor& in) const {

@@ -98,6 +98,12 @@ std::string elements_text(const Constant& constant) {
   return list_text(constant.as<T>());
 }
 
+/// Broken graphs may have bits that do not exist.
+std::string encoding_text(Encoding encoding) {
+  const bool known = encoding.bits == 8 || encoding.bits == 4;
+  return known ? std::string(encoding_name(encoding)) : fmt::format("bits_{}", encoding.bits);
+}
+
 /// Prints one graph; works on graphs that do not verify too, so that a pass that breaks one can be looked at.
 class Printer {
  public:
@@ -132,7 +138,12 @@ class Printer {
   void print_loose(ValueId id) {
     const Value& value = graph_.value(id);
     const std::string text = definition(id);
-    out_ += value.constant() ? fmt::format("const {} = {}\n", text, data_text(value)) : fmt::format("value {}\n", text);
+    if (!value.constant()) {
+      out_ += fmt::format("value {}\n", text);
+      return;
+    }
+    const std::string stored = value.encoding.plain() ? "" : fmt::format("{} ", encoding_text(value.encoding));
+    out_ += fmt::format("const {} = {}{}\n", text, stored, data_text(value));
   }
 
   void print_node(const Node& node) {

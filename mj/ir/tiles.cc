@@ -41,7 +41,9 @@ struct Calls {
   std::vector<Extent> operator()(const Conv2d&) const { return {{output()[0], output()[1], output()[2], 0}}; }
   std::vector<Extent> operator()(const Linear&) const {
     const std::int64_t outputs = output().back();
-    return {{element_count(output()) / outputs, 0, outputs, input(0).back()}};
+    // The elements of an encoded row are found by decoding it from its beginning: it is not cut.
+    const std::int64_t depth = encoded_weight(graph, node) ? 0 : input(0).back();
+    return {{element_count(output()) / outputs, 0, outputs, depth}};
   }
   std::vector<Extent> operator()(const Softmax&) const {
     return {{element_count(output()) / output().back()}};
@@ -269,7 +271,38 @@ Tile tile_of(const Tiling& tiling, const Extent& extent, std::int64_t number) {
   return tile;
 }
 
+namespace {
+
+/// Rows of a weight differ in how much of them is stored: the counts of a tile are those of its own.
+void count_encoded(const Value& weight, const Node& node, const Tile& tile, const Cost& total, Cost& out) {
+  const std::int64_t channels = weight.type.shape[0], depth = weight.type.count() / channels;
+  const std::int64_t count = tile.ch1 - tile.ch0, places = out.outputs / count;
+  const auto* conv = std::get_if<Conv2d>(&node.op);
+  if (total.gathered > 0) {
+    const std::int64_t of_group = channels / conv->groups;
+    out.gathered = places * depth * ((tile.ch1 - 1) / of_group - tile.ch0 / of_group + 1);
+  }
+  if (count == channels) {
+    out.macs = total.macs / (total.outputs / channels) * places;
+    out.symbols = total.symbols / (total.outputs / channels) * places;
+    out.weight_bytes = total.weight_bytes;
+    return;
+  }
+  const auto rows = weight.data.as<std::int8_t>().subspan(static_cast<std::size_t>(tile.ch0 * depth), static_cast<std::size_t>(count * depth));
+  const EncodedSize size = encoded_size(rows, count, weight.encoding);
+  out.macs = size.values * places;
+  out.symbols = size.symbols * places;
+  out.weight_bytes = size.bytes + (total.weight_bytes - stored_bytes(weight)) / channels * count;
+}
+
+}  // namespace
+
 Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, const Tile& tile) {
+  const Node* node = node_at(lowered, index);
+  return tile_cost(lowered, index, part, tile, node ? cost(lowered, *node) : Cost{});
+}
+
+Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, const Tile& tile, Cost total) {
   const Node* node = node_at(lowered, index);
   const Extent extent = extents(lowered, index)[static_cast<std::size_t>(part)];
   // How much of a whole a share of it is; exact, for extents divide what they cut.
@@ -283,7 +316,6 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
     const std::int64_t elements = area(type.count());
     return {.kernel = Kernel::kMove, .outputs = elements, .activation_in_bytes = elements, .activation_out_bytes = elements};
   }
-  Cost total = cost(lowered, *node);
   const std::vector<Box> copies = boxes(lowered, *node);
   if (!copies.empty()) {
     total.outputs = element_count(copies[static_cast<std::size_t>(part)].shape);
@@ -300,6 +332,7 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
   const bool by_channel = extent.channels > 0;
   out.weight_bytes = by_channel ? total.weight_bytes / extent.channels * (tile.ch1 - tile.ch0) : total.weight_bytes;
   if (extent.depth > 0) out.weight_bytes = out.weight_bytes * (tile.depth1 - tile.depth0) / extent.depth;
+  if (const Value* weight = encoded_weight(lowered, *node)) count_encoded(*weight, *node, tile, total, out);
   return out;
 }
 

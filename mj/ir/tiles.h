@@ -43,6 +43,8 @@ Tile tile_of(const Tiling& tiling, const Extent& extent, std::int64_t number);
 
 /// What a tile counts as; kernels are those of `cost`, deliveries are moves.
 Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, const Tile& tile);
+/// The same for who has the `cost` of the node at hand (any, for deliveries).
+Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, const Tile& tile, Cost node_cost);
 
 /// Bytes that a tile touches: `run` bytes at begin + i * step[0] + j * step[1] + k * step[2] + l * step[3].
 struct Region {

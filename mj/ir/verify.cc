@@ -52,6 +52,22 @@ void verify_quantization(const Value& value) {
   }
 }
 
+/// Bits and layouts that exist, on weights that they can hold. Float weights only ask for bits.
+void verify_encoding(const Value& value) {
+  const Encoding encoding = value.encoding;
+  if (encoding.plain()) return;
+  if (encoding.bits != 8 && encoding.bits != 4) fail("is stored in elements of {} bits; expected 8 or 4", encoding.bits);
+  const std::string_view name = encoding_name(encoding);
+  if (!value.constant()) fail("is computed and stored as {}; expected a constant", name);
+  if (value.type.dtype == DType::kF32) {
+    if (encoding.layout != Layout::kDense) fail("is f32 and stored as {}; expected dense_int8 or dense_int4", name);
+    return;
+  }
+  if (value.type.dtype != DType::kI8) fail("is {} and stored as {}; expected i8", dtype_name(value.type.dtype), name);
+  if (value.type.shape.empty()) fail("is a scalar and stored as {}; expected a weight", name);
+  encoded_size(value.data.as<std::int8_t>(), value.type.shape[0], encoding);
+}
+
 void verify_value(const Value& value) {
   with_context(fmt::format("value '{}'", value.name), [&] {
     check_shape(value.type.shape);
@@ -60,6 +76,7 @@ void verify_value(const Value& value) {
     if (value.constant() && held != value.type.bytes()) {
       fail("constant holds {} bytes; {} needs {}", held, type_text(value.type), value.type.bytes());
     }
+    verify_encoding(value);
   });
 }
 
@@ -110,6 +127,20 @@ void verify_node_types(const Graph& graph, const Node& node) {
   if (has_weights(node.op)) verify_weights(graph, node, output);
 }
 
+/// Kernels decode the weights of conv2d and linear; those of depthwise convolutions only where they are dense.
+void verify_stored_inputs(const Graph& graph, const Node& node) {
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const Value& value = graph.value(node.inputs[i]);
+    if (value.encoding.plain()) continue;
+    const std::string_view name = encoding_name(value.encoding);
+    if (!has_weights(node.op) || i != 1) fail("input {} ('{}') is stored as {}; expected a weight of conv2d or linear", i, value.name, name);
+    const auto* conv = std::get_if<Conv2d>(&node.op);
+    if (conv && conv->groups > 1 && value.type.shape[3] == 1 && value.encoding.layout != Layout::kDense) {
+      fail("weight of a depthwise convolution is stored as {}; expected dense_int8 or dense_int4", name);
+    }
+  }
+}
+
 /// Walks the graph in its order and keeps which values exist so far.
 class Walk {
  public:
@@ -153,6 +184,7 @@ class Walk {
       fail("writes value '{}', which is written already", value.name);
     }
     verify_node_types(graph_, node);
+    verify_stored_inputs(graph_, node);
   }
 
   void outputs() const {

@@ -70,6 +70,7 @@ Graph fold_transpose(Graph graph) {
         const Value weight = g.value(node.inputs[1]);
         node.inputs[1] = g.add_constant(weight.name, weight.type,
                                         permuted_columns(weight, sources(g.type(source).shape, transpose->perm)));
+        g.value(node.inputs[1]).encoding = weight.encoding;
         Node flat{before->name, Reshape{g.type(before->output).shape}, {source}, -1};
         flat.output = g.add_value(g.value(before->output).name, g.type(before->output));
         node.inputs[0] = flat.output;

@@ -68,8 +68,16 @@ class Planner {
     return static_cast<std::int64_t>(std::min(std::ceil(joules * kPicojoules - 1e-3), kMaxPicojoules));
   }
 
+  /// Of the costliest tile: the first, but where channels differ in how many weights are stored.
   double energy(const Tiling& tiling, const Extent& extent) const {
-    return tile_cycles(graph_, tiling.node, tiling.part, tile_of(tiling, extent, 0), platform_) * joules_per_cycle_;
+    const auto node = static_cast<std::size_t>(tiling.node);
+    const bool uneven = tiling.channels < extent.channels && node < graph_.nodes.size() && encoded_weight(graph_, graph_.nodes[node]);
+    const std::int64_t tiles = uneven ? pieces(extent.channels, tiling.channels) : 1;
+    double most = 0;
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      most = std::max(most, tile_cycles(graph_, tiling.node, tiling.part, tile_of(tiling, extent, i), platform_));
+    }
+    return most * joules_per_cycle_;
   }
 
   /// The share of all work that goes into commits, calls, repeated work and repeated gathering.
@@ -77,8 +85,9 @@ class Planner {
     const Cost cost = tile_cost(graph_, tiling.node, tiling.part, tile_of(tiling, extent, 0));
     const auto& line = platform_.kernels[static_cast<std::size_t>(cost.kernel)];
     const double fixed = (platform_.units.per_unit + line.per_call) * joules_per_cycle_;
-    const bool gathers = cost.kernel == Kernel::kConv && tiling.channels < extent.channels;
-    const double again = gathers ? kGather / static_cast<double>(tiling.channels) : 0;
+    const bool cut = tiling.channels < extent.channels;
+    const double share = static_cast<double>(cost.gathered) * line.per_gathered * joules_per_cycle_ / energy;
+    const double again = !cut ? 0 : cost.kernel == Kernel::kConv ? kGather / static_cast<double>(tiling.channels) : share;
     const std::int64_t count = tile_count(tiling, extent);
     return (count > 1 ? fixed / energy : 0) + energy / (2 * options_.charge.value) + again;
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "mj/ir/boxes.h"
 #include "mj/platform/platform.h"
 
 namespace mj {
@@ -62,19 +63,64 @@ Bytes pixel_tables(const Graph& graph) {
   return kTableBytes * (one || shape.empty() ? 1 : shape.back());
 }
 
+/// What describes one call to its kernel: the structs of mj_kernels.h where a pointer takes four bytes.
+struct Descriptions {
+  const Graph& graph;
+  const Node& node;
+
+  static constexpr Bytes kWeights = 16, kLoops = 48;
+  static constexpr Bytes kPool = 28, kMean = 48, kSum = 76, kProduct = 64, kSlope = 68, kSoftmax = 8;
+
+  Bytes operator()(const Conv2d&) const { return 36 + kWeights; }
+  Bytes operator()(const Linear&) const { return 10 + kWeights; }
+  Bytes operator()(const MaxPool&) const { return kPool; }
+  Bytes operator()(const AvgPool&) const { return kPool; }
+  Bytes operator()(const Mean&) const { return kMean; }
+  Bytes operator()(const Add&) const { return kSum; }
+  Bytes operator()(const Sub&) const { return kSum; }
+  Bytes operator()(const Mul&) const { return kProduct; }
+  Bytes operator()(const PRelu&) const { return kSlope; }
+  Bytes operator()(const Softmax&) const { return kSoftmax; }
+  template <class Other>
+  Bytes operator()(const Other&) const { return kLoops * static_cast<Bytes>(boxes(graph, node).size()); }
+};
+
+/// Where the weights of each tile of channels begin, when rows differ in their length and units cut channels.
+Bytes tile_offsets(const Graph& graph, std::int32_t index) {
+  const Value* weight = encoded_weight(graph, graph.nodes[static_cast<std::size_t>(index)]);
+  if (!weight || weight->encoding.layout == Layout::kDense || !graph.plan || !graph.plan->units) return 0;
+  for (const Tiling& tiling : graph.plan->units->tilings) {
+    const std::int64_t channels = weight->type.shape[0];
+    if (tiling.node == index && tiling.channels < channels) return 4 * ((channels + tiling.channels - 1) / tiling.channels);
+  }
+  return 0;
+}
+
 }  // namespace
 
 Bytes constant_bytes(const Graph& lowered) {
   Bytes bytes = pixel_tables(lowered);
   std::set<ValueId> stored;
-  for (const Node& node : lowered.nodes) {
+  for (std::size_t n = 0; n < lowered.nodes.size(); ++n) {
+    const Node& node = lowered.nodes[n];
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
       const bool replaced = i == 2 && std::holds_alternative<Linear>(node.op);
-      if (lowered.value(id).constant() && !replaced && stored.insert(id).second) bytes += lowered.type(id).bytes();
+      if (lowered.value(id).constant() && !replaced && stored.insert(id).second) bytes += stored_bytes(lowered.value(id));
     }
-    bytes += std::visit(OwnArrays{lowered, node}, node.op);
+    bytes += std::visit(OwnArrays{lowered, node}, node.op) + tile_offsets(lowered, static_cast<std::int32_t>(n));
   }
+  return bytes;
+}
+
+Bytes exported_bytes(const Graph& lowered) {
+  Bytes bytes = constant_bytes(lowered);
+  for (const Node& node : lowered.nodes) {
+    const bool copies = !std::holds_alternative<Reshape>(node.op);  // a planned one lies where its input does
+    if (copies) bytes += std::visit(Descriptions{lowered, node}, node.op);
+  }
+  if (lowered.outputs.size() > 1) bytes += 4 * static_cast<Bytes>(lowered.outputs.size());
+  for (const std::string& name : lowered.class_names) bytes += 4 + static_cast<Bytes>(name.size()) + 1;
   return bytes;
 }
 

@@ -30,12 +30,15 @@ struct Sourced {
   Source source;
 };
 
-/// Cycles of one kernel: per call, per multiply-accumulate, per output element and per byte of constants read.
+/// Cycles of one kernel: per call, per multiply-accumulate, per output element and per byte of constants read; where
+/// weights are encoded also per step of decoding and per element of a window that is copied.
 struct CostLine {
   double per_call = 0;
   double per_mac = 0;
   double per_output = 0;
   double per_weight_byte = 0;
+  double per_symbol = 0;    ///< optional key
+  double per_gathered = 0;  ///< optional key
   Bytes code_bytes = 0;      ///< machine code of the kernel, counted once when a network uses it
   Bytes bytes_per_call = 0;  ///< the description of a layer and the code that calls the kernel, per node
   Source source;
@@ -78,6 +81,10 @@ struct Platform {
   UnitCosts units;  ///< optional table [intermittent]
 };
 
+/// What stands for [kernel.conv_encoded] and [kernel.linear_encoded] in a description without them: a step of decoding and
+/// the copy of an element cost as much as a multiply-accumulate of the plain kernel.
+CostLine encoded_line(const CostLine& plain);
+
 /// Reads and checks a description. Throws `Error` naming file, line and key: misspelt keys (with the nearest known
 /// one), units of another quantity, numbers that are not finite or not positive, missing sources.
 Platform read_platform(const std::filesystem::path& path);
@@ -105,7 +112,8 @@ struct LayerEstimate {
 /// What one inference costs.
 ///
 /// On a microcontroller cycles = sum over nodes of per_call + per_mac * macs + per_output * outputs + per_weight_byte * weight
-/// bytes; energy = cycles * J/cycle, plus the boot where the platform boots for every inference; latency = cycles / frequency.
+/// bytes + per_symbol * symbols + per_gathered * gathered; energy = cycles * J/cycle, plus the boot where the platform boots
+/// for every inference; latency = cycles / frequency.
 /// An accelerator has no cycles; what each run of it takes besides its layers is in the totals alone.
 struct Estimate {
   double cycles = 0;
@@ -134,9 +142,14 @@ double kernel_cycles(const Cost& cost, const Platform& platform);
 Estimate estimate(const Graph& lowered, const Platform& platform);
 
 /// Bytes of the arrays of constants that the emitted code of a lowered graph holds: every constant that nodes read,
-/// once; for every output channel of conv2d and linear a 4-byte bias, a 4-byte multiplier and a 1-byte shift; 256 bytes
+/// once, as it is encoded; 4 bytes per tile where units cut the channels of an encoded weight; for every output channel of conv2d and linear a 4-byte bias, a 4-byte multiplier and a 1-byte shift; 256 bytes
 /// for a function of one int8 and for the pixels of each channel that are normalised in their own way; 1 KiB for
 /// softmax.
 Bytes constant_bytes(const Graph& lowered);
+
+/// Bytes of const data in the compiled object of the network, where a pointer takes four: `constant_bytes`, what describes
+/// each layer to its kernel (26 bytes of a linear layer, 52 of a convolution, ...), places of several outputs and class
+/// names. What compressed sizes are quoted in; estimates count the descriptions with the code that makes the calls.
+Bytes exported_bytes(const Graph& lowered);
 
 }  // namespace mj

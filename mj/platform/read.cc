@@ -21,12 +21,27 @@ CostLine read_line(TomlTable& kernels, std::string_view name) {
                      .per_mac = read_amount(line, "cycles_per_mac"),
                      .per_output = read_amount(line, "cycles_per_output"),
                      .per_weight_byte = read_amount(line, "cycles_per_weight_byte"),
+                     .per_symbol = line.has("cycles_per_symbol") ? read_amount(line, "cycles_per_symbol") : 0,
+                     .per_gathered = line.has("cycles_per_gathered") ? read_amount(line, "cycles_per_gathered") : 0,
                      .code_bytes = read_byte_count(line, "code_bytes"),
                      .bytes_per_call = read_byte_count(line, "bytes_per_call"),
                      .source = read_source(line, "source")};
   line.finish();
   return out;
 }
+
+}  // namespace
+
+CostLine encoded_line(const CostLine& plain) {
+  constexpr Bytes kDecoder = 250;  // machine code of one layout's loop and of the calls around it
+  CostLine line = plain;
+  line.per_symbol = line.per_gathered = plain.per_mac;
+  line.code_bytes += kDecoder;
+  line.source = {Source::Kind::kAssumed, "as the kernel of plain weights, decoding and copying at the cost of its multiply-accumulates; not given by the description"};
+  return line;
+}
+
+namespace {
 
 /// What is so much for a run, a byte, a multiply-accumulate and an operator.
 Roofline read_sum(TomlTable& table, std::string_view unit) {
@@ -67,8 +82,13 @@ void read_microcontroller(TomlTable& top, Platform& out) {
   TomlTable kernels = top.table("kernel");
   for (int k = 0; k < kKernelCount; ++k) {
     const auto kernel = static_cast<Kernel>(k);
-    // What runs nothing costs nothing, on every platform.
-    if (kernel != Kernel::kNone) out.kernels[static_cast<std::size_t>(k)] = read_line(kernels, kernel_name(kernel));
+    const bool encoded = kernel == Kernel::kConvEncoded || kernel == Kernel::kLinearEncoded;
+    CostLine& line = out.kernels[static_cast<std::size_t>(k)];
+    if (encoded && !kernels.has(kernel_name(kernel))) {
+      line = encoded_line(out.kernels[static_cast<std::size_t>(kernel == Kernel::kConvEncoded ? Kernel::kConv : Kernel::kLinear)]);
+    } else if (kernel != Kernel::kNone) {  // what runs nothing costs nothing, on every platform
+      line = read_line(kernels, kernel_name(kernel));
+    }
   }
   kernels.finish();
   if (top.has("intermittent")) {

@@ -72,6 +72,7 @@ ImportResult Importer::run() {
   graph = fold_quantize(std::move(graph));
   graph = merge_reshapes(std::move(graph));
   graph = compact(std::move(graph));
+  read_encodings(model_, graph);
   verify(graph);
   return {std::move(graph), {}};
 }

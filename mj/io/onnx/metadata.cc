@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/io/onnx/metadata.h"
 
+#include <algorithm>
 #include <set>
+#include <variant>
 
 #include "mj/base/error.h"
 #include "mj/base/text.h"
@@ -11,7 +13,10 @@ namespace mj::onnx {
 namespace {
 
 constexpr std::string_view kPrefix = "millijoule.";
+constexpr std::string_view kEncoding = "encoding.";
 constexpr const char* kFormat = "1";
+
+bool has_weight(const Node& node) { return std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op); }
 
 std::string joined(const std::vector<float>& numbers) {
   std::string text;
@@ -83,13 +88,26 @@ void read_metadata(const mj_onnx::ModelProto& model, Graph& graph) {
       graph.preprocess.std = parse_numbers(property.key(), text);
     } else if (key == "class_names") {
       graph.class_names = split_lines(text);
-    } else {
+    } else if (!key.starts_with(kEncoding)) {
       graph.metadata[key] = text;
     }
   }
 }
 
-void write_metadata(const Graph& graph, mj_onnx::ModelProto& model) {
+void read_encodings(const mj_onnx::ModelProto& model, Graph& graph) {
+  const std::string prefix = std::string(kPrefix) + std::string(kEncoding);
+  for (const auto& property : model.metadata_props()) {
+    if (!property.key().starts_with(prefix)) continue;
+    const std::string_view name = std::string_view(property.key()).substr(prefix.size());
+    const auto encoding = find_encoding(property.value());
+    if (!encoding) fail("metadata '{}' is '{}'; expected an encoding such as relative_int4", property.key(), property.value());
+    const auto node = std::ranges::find_if(graph.nodes, [&](const Node& n) { return n.name == name && has_weight(n); });
+    if (node == graph.nodes.end()) fail("metadata '{}' names no convolution or linear layer", property.key());
+    graph.value(node->inputs[1]).encoding = *encoding;
+  }
+}
+
+void write_metadata(const Graph& graph, const std::vector<std::string>& names, mj_onnx::ModelProto& model) {
   const auto add = [&](const std::string& key, std::string value) {
     auto& property = *model.add_metadata_props();
     property.set_key(std::string(kPrefix) + key);
@@ -100,6 +118,11 @@ void write_metadata(const Graph& graph, mj_onnx::ModelProto& model) {
   add("preprocess.mean", joined(graph.preprocess.mean));
   add("preprocess.std", joined(graph.preprocess.std));
   if (!graph.class_names.empty()) add("class_names", join_lines(graph.class_names));
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!has_weight(graph.nodes[i])) continue;
+    const Encoding encoding = graph.value(graph.nodes[i].inputs[1]).encoding;
+    if (!encoding.plain()) add(std::string(kEncoding) + names[i], std::string(encoding_name(encoding)));
+  }
   for (const auto& [key, value] : graph.metadata) add(key, value);
 }
 

@@ -101,7 +101,7 @@ mj_onnx::ModelProto Writer::run() {
   }
   for (ValueId id : graph_.outputs) add_output(id);
   prune();
-  write_metadata(graph_, model_);
+  write_metadata(graph_, names, model_);
   return std::move(model_);
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "mj/ir/tiles.h"
 #include "random_graph.h"
 
 namespace mj {
@@ -138,7 +139,7 @@ TEST(Cost, KernelNames) {
   std::set<std::string> names;
   for (int i = 0; i < kKernelCount; ++i) names.insert(kernel_name(static_cast<Kernel>(i)));
   EXPECT_EQ(names,
-            (std::set<std::string>{"conv", "depthwise", "linear", "pool", "elementwise", "move", "softmax", "none"}));
+            (std::set<std::string>{"conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "elementwise", "move", "softmax", "none"}));
 }
 
 TEST(Cost, RandomGraphsHaveSums) {
@@ -152,6 +153,62 @@ TEST(Cost, RandomGraphsHaveSums) {
     }
     ASSERT_EQ(total_macs(graph), macs);
     ASSERT_GE(parameter_bytes(graph), parameter_count(graph));
+  }
+}
+
+/// int8: 5x5x4 -> conv 3x3 (2 groups), 6 channels, no padding; a third of the weights is not zero.
+Graph sparse_conv(Encoding encoding) {
+  Graph graph;
+  const Quantization one{{1.0f}, {0}, -1};
+  const ValueId x = graph.add_input("x", {DType::kI8, {5, 5, 4}, one});
+  std::vector<std::int8_t> elements(6 * 3 * 3 * 2, 0);
+  for (std::size_t i = 0; i < elements.size(); i += 3) elements[i] = 5;
+  const ValueId w = graph.add_constant("w", {DType::kI8, {6, 3, 3, 2}, one}, Constant::of<std::int8_t>(elements));
+  graph.outputs = {graph.add_node("c", Conv2d{.groups = 2}, {x, w})};
+  graph.value(graph.outputs[0]).type.quant = one;
+  graph.value(w).encoding = encoding;
+  return graph;
+}
+
+TEST(Cost, EncodedWeightsCountWhatIsStored) {
+  // 9 places; 108 elements, 36 of them not zero: 6 in each of the 6 rows of 18.
+  const auto counts = [](Encoding encoding) {
+    const Graph graph = sparse_conv(encoding);
+    return cost(graph, graph.nodes[0]);
+  };
+  const Cost plain = counts({});
+  EXPECT_EQ(plain, (Cost{.kernel = Kernel::kDepthwise, .macs = 972, .outputs = 54, .weight_bytes = 108, .activation_in_bytes = 100,
+                         .activation_out_bytes = 54}));
+  const Cost relative = counts({Layout::kRelative, 8});
+  EXPECT_EQ(relative, (Cost{.kernel = Kernel::kConvEncoded, .macs = 324, .outputs = 54, .weight_bytes = 6 * 13,
+                            .activation_in_bytes = 100, .activation_out_bytes = 54, .symbols = 324, .gathered = 9 * 2 * 18}));
+  const Cost bitmap = counts({Layout::kBitmap, 4});
+  EXPECT_EQ(bitmap.weight_bytes, 6 * (3 + 3));
+  EXPECT_EQ(bitmap.macs, 324);
+  EXPECT_EQ(bitmap.symbols, 972);
+  const Graph graph = sparse_conv({Layout::kRelative, 8});
+  EXPECT_EQ(total_macs(graph), 324);
+  EXPECT_EQ(parameter_count(graph), 108);
+  EXPECT_EQ(parameter_bytes(graph), 78);
+}
+
+TEST(Cost, TilesOfEncodedWeightsAddUp) {
+  for (const Encoding encoding : all_encodings()) {
+    if (encoding.layout == Layout::kBlock4) continue;
+    Graph graph = sparse_conv(encoding);
+    graph.plan.emplace();
+    const Cost whole = cost(graph, graph.nodes[0]);
+    const Tiling tiling{.rows = 1, .columns = 2, .channels = 2};
+    const Extent extent = extents(graph, 0)[0];
+    Cost sum;
+    for (std::int64_t k = 0; k < tile_count(tiling, extent); ++k) {
+      const Cost tile = tile_cost(graph, 0, 0, tile_of(tiling, extent, k));
+      EXPECT_EQ(tile.kernel, whole.kernel);
+      sum.macs += tile.macs, sum.outputs += tile.outputs, sum.symbols += tile.symbols;
+    }
+    EXPECT_EQ(sum.macs, whole.macs) << encoding_name(encoding);
+    EXPECT_EQ(sum.outputs, whole.outputs);
+    EXPECT_EQ(sum.symbols, whole.symbols);
   }
 }
 

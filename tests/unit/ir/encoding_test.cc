@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "errors.h"
 #include "mj/base/random.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {

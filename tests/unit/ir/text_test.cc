@@ -101,6 +101,35 @@ TEST(Text, KeepsLargeConstantsAndNanApart) {
   EXPECT_THAT(error_of([&] { parse_text(text, blobs); }), testing::EndsWith("constant #" + first + " is not at hand"));
 }
 
+TEST(Text, SaysHowWeightsAreStored) {
+  const char* const text = R"(format = 1
+input %0 "x": i8[4] scale=1 zero_point=0
+const %1 "w": i8[2x4] scale=1 zero_point=0 = relative_int4 [0, -8, 0, 7, 0, 0, 0, 0]
+%2 "y": i8[2] scale=1 zero_point=0 = linear "y" (%0, %1)
+output %2
+)";
+  const Graph graph = parse_text(text, {});
+  EXPECT_EQ(graph.value(1).encoding, (Encoding{Layout::kRelative, 4}));
+  EXPECT_EQ(parse_text(print_text(graph), {}), graph);
+  std::string wrong = text;
+  wrong.replace(wrong.find("relative_int4"), 13, "relativ_int4");
+  EXPECT_EQ(error_of([&] { parse_text(wrong, {}); }),
+            "line 3: unknown encoding 'relativ_int4'; did you mean 'relative_int4'?");
+  // Large constants go by their hash.
+  for (const Encoding encoding : all_encodings()) {
+    Graph large;
+    const Quantization one{{1.0f}, {0}, -1};
+    const ValueId x = large.add_input("x", {DType::kI8, {40}, one});
+    const ValueId w = large.add_constant("w", {DType::kI8, {2, 40}, one}, Constant::of<std::int8_t>(std::vector<std::int8_t>(80, 3)));
+    large.outputs = {large.add_node("y", Linear{}, {x, w})};
+    large.value(large.outputs[0]).type.quant = one;
+    large.value(w).encoding = encoding;
+    std::map<std::string, Constant> blobs;
+    const std::string printed = print_text(large, &blobs);
+    EXPECT_EQ(parse_text(printed, blobs), large) << printed;
+  }
+}
+
 TEST(Text, PrintsBrokenGraphs) {
   Graph graph = sample();
   graph.nodes[0].inputs[1] = 99;

@@ -112,6 +112,63 @@ TEST(Verify, Quantisations) {
             "node 't' (mul): input 1 is quantised per channel; expected per tensor");
 }
 
+TEST(Verify, Encodings) {
+  const auto stored = [](ValueId id, Encoding encoding) {
+    return after([&](Graph& graph) { graph.value(id).encoding = encoding; });
+  };
+  constexpr Encoding kRelative{Layout::kRelative, 8};
+  for (const Encoding encoding : all_encodings()) {
+    if (encoding.layout == Layout::kBlock4) continue;
+    EXPECT_EQ(stored(1, encoding), "") << encoding_name(encoding);
+  }
+  EXPECT_EQ(stored(1, {Layout::kBlock4, 8}),
+            "value 'w': blocks of four need rows of a multiple of four elements; found rows of 3");
+  EXPECT_EQ(stored(1, {Layout::kDense, 5}), "value 'w': is stored in elements of 5 bits; expected 8 or 4");
+  EXPECT_EQ(stored(2, kRelative), "value 'b': is i32 and stored as relative_int8; expected i8");
+  EXPECT_EQ(stored(3, kRelative), "value 'c': is computed and stored as relative_int8; expected a constant");
+  const auto with_elements = [](std::vector<std::int8_t> elements) {
+    return after([&](Graph& graph) {
+      graph.value(1).data = Constant::of<std::int8_t>(elements);
+      graph.value(1).encoding.bits = 4;
+    });
+  };
+  EXPECT_EQ(with_elements({-8, 7, 0, 1, 2, 3}), "");
+  EXPECT_EQ(with_elements({-8, 7, 0, 1, 8, 3}), "value 'w': element 4 is 8; elements of 4 bits are -8 to 7");
+  EXPECT_EQ(with_elements({-9, 7, 0, 1, 2, 3}), "value 'w': element 0 is -9; elements of 4 bits are -8 to 7");
+
+  Graph sum = good();
+  sum.plan.reset();
+  const ValueId c = sum.add_constant("k", {DType::kI8, {8}, Quantization{{0.5f}, {0}, -1}}, zeros(8));
+  const ValueId y = sum.add_node("s", Add{}, {4, c});
+  sum.value(y).type.quant = Quantization{{1.0f}, {0}, -1};
+  sum.outputs.push_back(y);
+  EXPECT_EQ(error_of([&] { verify(sum); }), "");
+  sum.value(c).encoding = kRelative;
+  EXPECT_EQ(error_of([&] { verify(sum); }),
+            "node 's' (add): input 1 ('k') is stored as relative_int8; expected a weight of conv2d or linear");
+
+  Graph deep;
+  const ValueId x = deep.add_input("x", {DType::kI8, {2, 2, 3}, Quantization{{0.5f}, {-3}, -1}});
+  const ValueId w = deep.add_constant("w", {DType::kI8, {3, 2, 2, 1}, Quantization{{0.25f}, {0}, -1}}, zeros(12));
+  deep.outputs = {deep.add_node("d", Conv2d{.groups = 3}, {x, w})};
+  deep.value(deep.outputs[0]).type.quant = Quantization{{1.0f}, {7}, -1};
+  deep.value(w).encoding.bits = 4;
+  EXPECT_EQ(error_of([&] { verify(deep); }), "");
+  deep.value(w).encoding = kRelative;
+  EXPECT_EQ(error_of([&] { verify(deep); }),
+            "node 'd' (conv2d): weight of a depthwise convolution is stored as relative_int8; expected dense_int8 or "
+            "dense_int4");
+
+  Graph real;
+  const ValueId image = real.add_input("x", {DType::kF32, {3}, {}});
+  const ValueId matrix = real.add_constant("m", {2, 3}, std::vector<float>(6, 1.0f));
+  real.outputs = {real.add_node("l", Linear{}, {image, matrix})};
+  real.value(matrix).encoding.bits = 4;
+  EXPECT_EQ(error_of([&] { verify(real); }), "") << "asks for 4 bits";
+  real.value(matrix).encoding.layout = Layout::kBitmap;
+  EXPECT_EQ(error_of([&] { verify(real); }), "value 'm': is f32 and stored as bitmap_int4; expected dense_int8 or dense_int4");
+}
+
 TEST(Verify, HybridAndWideActivations) {
   Graph graph;
   const ValueId x = graph.add_input("x", {DType::kF32, {3}, {}});
