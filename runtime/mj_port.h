@@ -6,6 +6,9 @@
  *   mj_dot_s16, mj_dot_s8, mj_dot_strided   the inner loops of every kernel that multiplies and accumulates
  *   mj_widen                                int8 to int16, less the zero point
  *   mj_high_multiply                        a * b / 2^31, rounded
+ * and, for encoded weights, a sum whose products come one by one (MJ_PORT_PRODUCTS: mj_products, mj_products_begin, mj_products_add,
+ * mj_products_end; one at a time) and how bytes of weights are read one by one (MJ_PORT_NEXT: mj_next_byte, mj_near), where those
+ * below will not do;
  * and it may define faster forms of what else is slow there (MJ_PORT_SCALE, MJ_PORT_SATURATE16), and the order in which
  * mj_dot_s16 wants a window of x (MJ_PORT_ARRANGE, mj_arrange), or dot products of two channels at once (MJ_PORT_DOT_TWO).
  * Define MJ_PORT_HEADER to use a port of your own.
@@ -29,6 +32,23 @@
 /* How weights are reached: by pointers, unless the port says otherwise. */
 #ifndef MJ_PORT_WEIGHT
 typedef const int8_t* mj_weight;
+#endif
+
+/* What decodes encoded weights; see mj_encoded.h. */
+typedef mj_weight (*mj_row_s16)(int32_t* sum, const int16_t* x, mj_weight row, size_t n);
+typedef mj_weight (*mj_row_s8)(int32_t* sum, const int8_t* x, mj_weight row, size_t n);
+
+#ifndef MJ_PORT_NEXT
+static inline uint8_t mj_next_byte(mj_weight* at) { return (uint8_t)*(*at)++; }
+/* Weights that lie in RAM. */
+static inline mj_weight mj_near(const int8_t* weights) { return weights; }
+#endif
+
+#ifndef MJ_PORT_PRODUCTS
+typedef int32_t mj_products;
+static inline void mj_products_begin(mj_products* sum, int32_t start) { *sum = start; }
+static inline void mj_products_add(mj_products* sum, int16_t x, int8_t w) { *sum += (int32_t)x * (int32_t)w; }
+static inline int32_t mj_products_end(const mj_products* sum) { return *sum; }
 #endif
 
 #ifndef MJ_NOINLINE

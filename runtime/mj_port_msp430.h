@@ -35,6 +35,23 @@ static inline int32_t mj_mpy_sum(void) {
   return (int32_t)(((uint32_t)MJ_MPY_HIGH << 16) | low);
 }
 
+/* The sum is in the multiplier. */
+#define MJ_PORT_PRODUCTS
+typedef uint8_t mj_products;
+static inline void mj_products_begin(mj_products* sum, int32_t start) {
+  *sum = 0;
+  mj_mpy_set(start);
+}
+static inline void mj_products_add(mj_products* sum, int16_t x, int8_t w) {
+  (void)sum;
+  MJ_MPY_ACCUMULATE_SIGNED = (uint16_t)w;
+  MJ_MPY_OPERAND2 = (uint16_t)x;
+}
+static inline int32_t mj_products_end(const mj_products* sum) {
+  (void)sum;
+  return mj_mpy_sum();
+}
+
 /* The assembler of LLVM lacks `mov @r12+, &address`: its first word is 0x4cb2, its second the address. */
 #define MJ_STEP_S16           \
   "mov.b @%1+, %3\n\t"        \
@@ -52,6 +69,18 @@ typedef uint32_t mj_weight;
 #define MJ_FAR_BASE 0x10000ul
 #endif
 #define MJ_FAR_POINTER(low, high) "push " high "\n\tpush " low "\n\t.word 0x011d\n\t"
+
+#define MJ_PORT_NEXT
+static inline uint8_t mj_next_byte(mj_weight* at) {
+  uint16_t byte;
+  __asm__(MJ_FAR_POINTER("%1", "%2") "mov.b @r13, %0"
+          : "=r"(byte)
+          : "r"((uint16_t)(*at & 0xffffu)), "r"((uint16_t)(*at >> 16))
+          : "r13");
+  ++*at;
+  return (uint8_t)byte;
+}
+static inline mj_weight mj_near(const int8_t* weights) { return (mj_weight)(uintptr_t)weights; }
 
 #define MJ_FAR_S16       \
   "mov.b @r13+, %3\n\t"  \
@@ -168,6 +197,83 @@ static inline int32_t mj_dot_s8(int32_t acc, const int8_t* x, const int8_t* w, s
   }
   return mj_mpy_sum();
 }
+
+/* Entries of mj_relative.c: x in r12, where an element is multiplied as it is read. */
+#define MJ_PORT_ENTRIES
+
+#define MJ_TAKE_S16 ".word 0x4cb2, %c[op2]\n\t"
+#define MJ_TAKE_S8 "mov.b @r12+, %3\n\tsxt %3\n\tmov %3, &%c[op2]\n\t"
+
+#define MJ_ENTRIES_INT8(name, element, scale, take)                                                    \
+  static inline const element* name(const element* x, const int8_t** row, uint8_t n, mj_products* all) {\
+    register const element* x_next __asm__("r12") = x;                                                 \
+    const int8_t* w = *row;                                                                            \
+    uint16_t left = n;                                                                                 \
+    uint16_t wide;                                                                                     \
+    (void)all;                                                                                         \
+    if (left != 0) {                                                                                   \
+      __asm__ volatile("1:\n\tmov.b @%1+, %3\n\t" scale "add %3, %0\n\t"                               \
+                       "mov.b @%1+, %3\n\tsxt %3\n\tmov %3, &%c[mac]\n\t" take "dec %2\n\tjnz 1b"      \
+                       : "+r"(x_next), "+r"(w), "+r"(left), "=&r"(wide)                                \
+                       : [mac] "i"(MJ_MPY_BASE + 6), [op2] "i"(MJ_MPY_BASE + 8)                        \
+                       : "memory", "cc");                                                              \
+    }                                                                                                  \
+    *row = w;                                                                                          \
+    return x_next;                                                                                     \
+  }
+
+MJ_ENTRIES_INT8(mj_entries_int8_s16, int16_t, "rla %3\n\t", MJ_TAKE_S16)
+MJ_ENTRIES_INT8(mj_entries_int8_s8, int8_t, "", MJ_TAKE_S8)
+
+#define MJ_ENTRIES_INT4(name, element, scale, take)                                                    \
+  static inline const element* name(const element* x, const int8_t** row, uint8_t n, mj_products* all) {\
+    register const element* x_next __asm__("r12") = x;                                                 \
+    const int8_t* w = *row;                                                                            \
+    uint16_t left = n;                                                                                 \
+    uint16_t wide, gap;                                                                                \
+    (void)all;                                                                                         \
+    if (left != 0) {                                                                                   \
+      __asm__ volatile("1:\n\tmov.b @%1+, %3\n\tmov %3, %4\n\tand %7, %4\n\t"                          \
+                       "sub %4, %3\n\tjz 3f\n\tsxt %3\n\t" scale "add %4, %0\n\t"                      \
+                       "mov %3, &%c[mac]\n\t" take "2:\n\tdec %2\n\tjnz 1b\n\tjmp 4f\n"                \
+                       "3:\n\tinc %4\n\trla %4\n\trla %4\n\trla %4\n\trla %4\n\t" scale                \
+                       "add %4, %0\n\tjmp 2b\n4:"                                                      \
+                       : "+r"(x_next), "+r"(w), "+r"(left), "=&r"(wide), "=&r"(gap)                    \
+                       : [mac] "i"(MJ_MPY_BASE + 6), [op2] "i"(MJ_MPY_BASE + 8), "r"((uint16_t)15)     \
+                       : "memory", "cc");                                                              \
+    }                                                                                                  \
+    *row = w;                                                                                          \
+    return x_next;                                                                                     \
+  }
+
+MJ_ENTRIES_INT4(mj_entries_int4_s16, int16_t, "rla %4\n\t", MJ_TAKE_S16)
+MJ_ENTRIES_INT4(mj_entries_int4_s8, int8_t, "", MJ_TAKE_S8)
+
+/* Elements of one byte of a bitmap, the lowest bit into the carry first. */
+#define MJ_PORT_BITS
+
+#define MJ_LOOK_S16 ".word 0x4ca2, %c[op2]\n\t"
+#define MJ_LOOK_S8 "mov.b @r12, %3\n\tsxt %3\n\tmov %3, &%c[op2]\n\t"
+
+#define MJ_BITS_INT8(name, element, step, look)                                                        \
+  static inline void name(const element* x, const int8_t** row, uint8_t present, mj_products* all) {   \
+    register const element* x_next __asm__("r12") = x;                                                 \
+    const int8_t* w = *row;                                                                            \
+    uint16_t bits = present;                                                                           \
+    uint16_t wide;                                                                                     \
+    (void)all;                                                                                         \
+    if (bits != 0) {                                                                                   \
+      __asm__ volatile("1:\n\trra %2\n\tjnc 2f\n\tmov.b @%1+, %3\n\tsxt %3\n\tmov %3, &%c[mac]\n\t" look\
+                       "2:\n\t" step " %0\n\ttst %2\n\tjnz 1b"                                         \
+                       : "+r"(x_next), "+r"(w), "+r"(bits), "=&r"(wide)                                \
+                       : [mac] "i"(MJ_MPY_BASE + 6), [op2] "i"(MJ_MPY_BASE + 8)                        \
+                       : "memory", "cc");                                                              \
+    }                                                                                                  \
+    *row = w;                                                                                          \
+  }
+
+MJ_BITS_INT8(mj_bits_int8_s16, int16_t, "incd", MJ_LOOK_S16)
+MJ_BITS_INT8(mj_bits_int8_s8, int8_t, "inc", MJ_LOOK_S8)
 
 #define MJ_STEP_STRIDED       \
   "mov.b @%1+, %3\n\t"        \

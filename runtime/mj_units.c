@@ -202,7 +202,10 @@ static int16_t upper(int16_t from, int16_t step, int16_t extent) {
 }
 
 static uint16_t pieces(int16_t extent, int16_t step) {
-  return step < extent ? (uint16_t)((uint16_t)(extent + step - 1) / (uint16_t)step) : 1;
+  if (step >= extent) {
+    return 1;
+  }
+  return (uint16_t)((uint16_t)(extent + step - 1) / (uint16_t)step);
 }
 
 uint16_t mj_find_unit(const mj_tiling* tilings, uint16_t number, mj_unit* unit) {

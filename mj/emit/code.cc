@@ -247,7 +247,8 @@ std::string print_code(const Program& program) {
   const Graph& graph = program.graph;
   std::string text = kSpdx;
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "#include \"{}.h\"\n\n#include <stddef.h>\n\n#include \"mj_kernels.h\"\n#include \"mj_layer.h\"\n#include \"mj_store.h\"\n", program.name);
+  fmt::format_to(out, "#include \"{}.h\"\n\n#include <stddef.h>\n\n{}#include \"mj_kernels.h\"\n#include \"mj_layer.h\"\n#include \"mj_store.h\"\n", program.name,
+                 program.runtime.contains("mj_encoded.h") ? "#include \"mj_encoded.h\"\n" : "");
   text += place_macros(graph) + '\n';
   for (const ValueId id : stored_constants(graph)) {
     if (const auto far = program.far.find(id); far != program.far.end()) {

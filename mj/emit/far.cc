@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/emit/layer.h"
 #include "mj/emit/machines.h"
 #include "mj/platform/platform.h"
 
@@ -43,7 +44,7 @@ std::map<ValueId, Bytes> far_weights(const Graph& graph, const std::string& targ
   for (const ValueId id : weights) {
     if (pointers.contains(id) || far.contains(id) || graph.type(id).dtype != DType::kI8) continue;
     far[id] = offset;
-    offset += graph.type(id).bytes();
+    offset += stored_bytes(graph.value(id));
   }
   if (offset > static_cast<Bytes>(machine.nvm.bytes)) {
     fail("weights of {} bytes; expected at most {}, the device's memory above 64 KB", offset, machine.nvm.bytes);
@@ -59,7 +60,7 @@ std::string print_far_weights(const Graph& graph, const std::map<ValueId, Bytes>
   auto out = std::back_inserter(text);
   constexpr std::size_t kPerLine = 24;
   for (const auto& [offset, id] : order) {
-    const auto bytes = graph.value(id).data.as<std::int8_t>();
+    const std::vector<std::int8_t> bytes = stored_elements(graph.value(id));
     fmt::format_to(out, "; offset {}: constant_{}, {} bytes\n", offset, id, bytes.size());
     for (std::size_t i = 0; i < bytes.size(); i += kPerLine) {
       text += "    .byte ";

@@ -78,7 +78,21 @@ const Tiling* Layer::tiling() const {
 std::string Layer::weights_argument(const std::string& weights, std::int64_t depth) {
   const Tiling* cut = tiling();
   if (!cut || cut->channels == output().shape.back()) return "&" + weights;
-  definitions_ += fmt::format("const mj_weights weights = mj_weights_from(&{}, unit->tile.ch0, {}u);\n", weights, depth);
+  const Value& weight = input_value(1);
+  if (weight.encoding.layout == Layout::kDense) {
+    const std::int64_t row = weight.encoding.bits == 4 ? (depth + 1) / 2 : depth;
+    definitions_ += fmt::format("const mj_weights weights = mj_weights_from(&{}, unit->tile.ch0, {}u);\n", weights, row);
+    return "&weights";
+  }
+  // Rows differ in length: where those of each tile begin is stored.
+  const std::vector<Bytes> rows = row_offsets(weight.data.as<std::int8_t>(), weight.type.shape[0], weight.encoding);
+  std::vector<std::int32_t> tiles;
+  for (std::int64_t c = 0; c < weight.type.shape[0]; c += cut->channels) {
+    tiles.push_back(static_cast<std::int32_t>(rows[static_cast<std::size_t>(c)]));
+  }
+  const std::string starts = define_array<std::int32_t>("int32_t", "starts", tiles);
+  definitions_ += fmt::format("mj_weights weights = mj_weights_from(&{}, unit->tile.ch0, 0);\n", weights);
+  definitions_ += fmt::format("weights.weight += (uint32_t){}[unit->tile.ch0 / {}];\n", starts, cut->channels);
   return "&weights";
 }
 
@@ -117,13 +131,22 @@ LayerCode print_layer(const Graph& graph, std::int32_t index) {
   });
 }
 
+std::vector<std::int8_t> stored_elements(const Value& constant) {
+  const auto elements = constant.data.as<std::int8_t>();
+  if (constant.encoding.plain()) return {elements.begin(), elements.end()};
+  std::vector<std::int8_t> stored;
+  for (const std::byte b : pack(elements, constant.type.shape[0], constant.encoding)) stored.push_back(static_cast<std::int8_t>(b));
+  return stored;
+}
+
 std::string constant_definition(const Graph& graph, ValueId id) {
   const Value& value = graph.value(id);
   const std::string name = fmt::format("constant_{}", id);
-  const std::string comment = fmt::format("/* {} {} */\n", comment_text(value.name), comment_text(type_text(value.type)));
+  const std::string stored = value.encoding.plain() ? "" : fmt::format(", {}", encoding_name(value.encoding));
+  const std::string comment = fmt::format("/* {} {}{} */\n", comment_text(value.name), comment_text(type_text(value.type)), stored);
   switch (value.type.dtype) {
     case DType::kI8:
-      return comment + array_definition("int8_t", name, value.data.as<std::int8_t>());
+      return comment + array_definition("int8_t", name, stored_elements(value));
     case DType::kI32:
       return comment + array_definition("int32_t", name, value.data.as<std::int32_t>());
     case DType::kF32:

@@ -66,7 +66,7 @@ class Layer {
   void call(std::string_view function, std::string_view file, const Extent& extent,
             const std::vector<std::string>& arguments);
   /// The next call's argument for constants per channel named `weights`, `depth` weights each: where units cut channels,
-  /// those of the tile.
+  /// those of the tile. The weights are input 1, as they are encoded.
   std::string weights_argument(const std::string& weights, std::int64_t depth);
   /// Whether units cut the terms of the next call's sums; if so, the argument that says which terms and sums.
   bool cuts_depth() const;
@@ -89,6 +89,9 @@ class Layer {
 
 /// Prints the node; throws `Error` when it has no integer kernel, or is larger than the kernels can count.
 LayerCode print_layer(const Graph& graph, std::int32_t index);
+
+/// The bytes of an i8 constant as it is encoded.
+std::vector<std::int8_t> stored_elements(const Value& constant);
 
 /// The definition of a constant that nodes read, under the name `Layer::constant_name` gives it.
 std::string constant_definition(const Graph& graph, ValueId value);

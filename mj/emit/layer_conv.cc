@@ -67,6 +67,16 @@ std::vector<std::int32_t> biases_without_zero_point(const Layer& layer, std::int
   return bias;
 }
 
+/// What decodes a row of the weight, for numbers of this kind ("s8", "s16"), and its file.
+struct RowDecoder {
+  std::string function;
+  std::string file;
+};
+RowDecoder row_decoder(Encoding encoding, std::string_view numbers) {
+  const std::string name = fmt::format("mj_{}", encoding_name(encoding));
+  return {fmt::format("{}_{}", name, numbers), name.substr(0, name.rfind("_int")) + ".c"};
+}
+
 std::string define_weights(Layer& layer, const std::string& bias, const std::vector<FixedPoint>& factors) {
   const Channels channels = split(factors);
   const std::string multiplier = layer.define_array<std::int32_t>("int32_t", "multiplier", channels.multiplier);
@@ -112,7 +122,18 @@ void print_op(const Conv2d& op, Layer& layer) {
   int16_text(out[0], "number of rows");
   const std::string used = layer.weights_argument(weights, weight[1] * weight[2] * weight[3]);
   const Extent extent{out[0], out[1], out[2], 0};
-  if (op.groups > 1 && weight[3] == 1) {
+  const Encoding encoding = layer.input_value(1).encoding;
+  const bool depthwise = op.groups > 1 && weight[3] == 1;
+  if (depthwise && encoding.bits == 4) {
+    layer.code.runtime.insert("mj_depthwise.c");
+    layer.call("mj_depthwise_int4", "mj_depthwise_int4.c", extent,
+               {"&" + conv, kTile, layer.operand(0), used, layer.result(), "(int8_t*)scratch"});
+  } else if (!depthwise && !encoding.plain()) {
+    const RowDecoder row = row_decoder(encoding, "s16");
+    layer.code.runtime.insert(row.file);
+    layer.call("mj_conv2d_encoded", "mj_conv2d_encoded.c", extent,
+               {"&" + conv, kTile, layer.operand(0), used, layer.result(), "scratch", row.function});
+  } else if (depthwise) {
     layer.call("mj_depthwise", "mj_depthwise.c", extent, {"&" + conv, kTile, layer.operand(0), used, layer.result()});
   } else {
     layer.call("mj_conv2d", "mj_conv2d.c", extent,
@@ -133,9 +154,15 @@ void print_op(const Linear& op, Layer& layer) {
   const std::string linear = layer.define("mj_linear", {{"in_c", int16_text(features, "number of features")},
                                                         {"out_c", int16_text(outputs, "number of outputs")},
                                                         {"out", output_text(y, int8_limits(op.clamp, y))}});
-  const Extent extent{rows, 0, outputs, features};
+  const Encoding encoding = layer.input_value(1).encoding;
+  const Extent extent{rows, 0, outputs, encoding.plain() ? features : 0};
   const std::string used = layer.weights_argument(weights, features);
-  if (layer.cuts_depth()) {
+  if (!encoding.plain()) {
+    const RowDecoder row = row_decoder(encoding, "s8");
+    layer.code.runtime.insert(row.file);
+    layer.call("mj_fully_connected_encoded", "mj_fully_connected_encoded.c", extent,
+               {"&" + linear, kTile, layer.operand(0), used, layer.result(), row.function});
+  } else if (layer.cuts_depth()) {
     layer.call("mj_fully_connected_part", "mj_fully_connected.c", extent,
                {"&" + linear, kTile, layer.part_argument(), layer.operand(0), used, layer.result()});
   } else {
