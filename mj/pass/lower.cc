@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mj/base/error.h"
+#include "mj/pass/choose_encodings.h"
 #include "mj/pass/passes.h"
 
 namespace mj {
@@ -38,6 +39,7 @@ Graph simplify(Graph graph, const PassObserver& observe) {
 Graph lower(Graph graph, const Ranges& ranges, const PassObserver& observe) {
   const std::vector<Pass> passes = {
       {"quantize_int8", [&](Graph g) { return quantize_int8(std::move(g), ranges); }},
+      {"choose_encodings", [](Graph g) { return choose_encodings(std::move(g)); }},
       {"plan_memory", plan_memory},
   };
   return run_pipeline(simplify(std::move(graph), observe), passes, observe);

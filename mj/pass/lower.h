@@ -19,7 +19,7 @@ std::vector<Pass> simplify_passes();
 /// included.
 Graph simplify(Graph graph, const PassObserver& observe = {});
 
-/// simplify, int8 by `ranges`, memory plan: what is emitted, evaluated in integers and estimated.
+/// simplify, int8 by `ranges`, encodings of weights (`choose_encodings`), memory plan: what is emitted, evaluated in integers and estimated.
 ///
 /// `ranges` belong to the simplified graph: `g = simplify(g); lower(g, calibrate(g, inputs))`. A graph that is all
 /// integer (an int8 TFLite file) keeps its quantisation and needs no ranges. Throws `Error` when the ranges do not fit.

@@ -165,7 +165,7 @@ class Quantizer {
       if (!weighted(node.op)) continue;
       const Parameters& p = parameters_[i];
       const float input_scale = graph_.type(node.inputs[0]).quant->scale[0];
-      const std::vector<float> scales = weight_scales(p.weight, p.bias, input_scale);
+      const std::vector<float> scales = weight_scales(p.weight, p.bias, input_scale, graph_.value(node.inputs[1]).encoding.bits);
       std::vector<float>& chosen = weight_scales_[node.inputs[1]];
       chosen.resize(scales.size(), 0);
       for (std::size_t row = 0; row < scales.size(); ++row) {
@@ -181,14 +181,16 @@ class Quantizer {
       const Value weight = graph_.value(node.inputs[1]);
       const std::vector<float>& scales = weight_scales_[node.inputs[1]];
       const std::size_t columns = parameters_[i].weight.size() / scales.size();
+      const std::int32_t most = largest_weight(weight.encoding.bits);
       std::vector<std::int8_t> elements;
       elements.reserve(parameters_[i].weight.size());
       for (std::size_t k = 0; k < parameters_[i].weight.size(); ++k) {
         elements.push_back(
-            static_cast<std::int8_t>(quantized_value(parameters_[i].weight[k], scales[k / columns], -127, 127)));
+            static_cast<std::int8_t>(quantized_value(parameters_[i].weight[k], scales[k / columns], -most, most)));
       }
       const Type type{DType::kI8, weight.type.shape, per_row(scales)};
       weights_[node.inputs[1]] = graph_.add_constant(weight.name, type, Constant::of<std::int8_t>(elements));
+      graph_.value(weights_[node.inputs[1]]).encoding = weight.encoding;
     }
   }
 

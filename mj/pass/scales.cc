@@ -28,7 +28,7 @@ Quantization activation_quantization(float low, float high, double least_scale) 
   return {{scale}, {static_cast<std::int32_t>(std::clamp(zero, -128.0, 127.0))}, -1};
 }
 
-std::vector<float> weight_scales(std::span<const float> weight, std::span<const float> bias, float input_scale) {
+std::vector<float> weight_scales(std::span<const float> weight, std::span<const float> bias, float input_scale, int bits) {
   const std::size_t rows = bias.size();
   MJ_CHECK(rows > 0 && weight.size() % rows == 0);
   const std::size_t columns = weight.size() / rows;
@@ -41,7 +41,7 @@ std::vector<float> weight_scales(std::span<const float> weight, std::span<const 
     }
     const double bias_in_x = std::abs(bias[row]) / static_cast<double>(input_scale);
     if (largest > 0) {
-      const double scale = std::max(largest / 127, (bias_in_x + 255 * sum) / kAccumulatorLimit);
+      const double scale = std::max(largest / largest_weight(bits), (bias_in_x + 255 * sum) / kAccumulatorLimit);
       scales[row] = static_cast<float>(std::max(scale, kLeastWeightScale));
     } else if (bias_in_x > 0) {
       scales[row] = static_cast<float>(std::max(bias_in_x / kZeroRowBias, kLeastWeightScale));
@@ -51,6 +51,8 @@ std::vector<float> weight_scales(std::span<const float> weight, std::span<const 
   std::replace(scales.begin(), scales.end(), 0.0f, usual > 0 ? usual : 1.0f);
   return scales;
 }
+
+std::int32_t largest_weight(int bits) { return bits == 4 ? 7 : 127; }
 
 std::int32_t quantized_value(double x, double scale, std::int32_t low, std::int32_t high) {
   return static_cast<std::int32_t>(std::clamp<double>(std::round(x / scale), low, high));
