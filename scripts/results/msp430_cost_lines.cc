@@ -23,7 +23,7 @@
 namespace mj {
 namespace {
 
-constexpr int kFeatures = 4;  // call, MACs, outputs, weight bytes
+constexpr int kFeatures = 6;  // call, MACs, outputs, weight bytes, symbols, gathered elements
 using Row = std::array<double, kFeatures>;
 
 struct Measurement {
@@ -44,6 +44,19 @@ class Network {
       w = static_cast<std::int8_t>(static_cast<int>(random_.below(255)) - 127);
     }
     return graph_.add_constant("w", {DType::kI8, std::move(shape), scales(0.02f, 0)}, Constant::of<std::int8_t>(elements));
+  }
+  /// A share of the elements, stored so.
+  ValueId weight(Shape shape, Encoding encoding, double density) {
+    std::vector<std::int8_t> elements(static_cast<std::size_t>(element_count(shape)), 0);
+    bool present = false;
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      if (encoding.layout != Layout::kBlock4 || i % 4 == 0) present = random_.uniform() < density;
+      const int w = static_cast<int>(random_.below(15)) - 7;
+      elements[i] = static_cast<std::int8_t>(!present ? 0 : w == 0 ? 1 : w);
+    }
+    const ValueId id = graph_.add_constant("w", {DType::kI8, std::move(shape), scales(0.02f, 0)}, Constant::of<std::int8_t>(elements));
+    graph_.value(id).encoding = encoding;
+    return id;
   }
   ValueId bias(std::int64_t outputs) {
     const std::vector<std::int32_t> elements(static_cast<std::size_t>(outputs), 1000);
@@ -70,6 +83,20 @@ Graph conv(std::int64_t size, std::int64_t in, std::int64_t out, std::int64_t ke
   const float scale = 0.001f * 80 * std::sqrt(static_cast<float>(in * kernel * kernel));
   return network.finish(Conv2d{{stride, stride}, {1, 1}, {pad, pad, pad, pad}, 1, {0, kInfinity}},
                         {network.weight({out, kernel, kernel, in}), network.bias(out)}, scales(scale, -128));
+}
+
+Graph conv_encoded(std::int64_t size, std::int64_t in, std::int64_t out, std::int64_t kernel, Encoding encoding, double density) {
+  Network network({size, size, in});
+  const std::int64_t pad = kernel / 2;
+  const float scale = 0.001f * 5 * std::sqrt(static_cast<float>(in * kernel * kernel));
+  return network.finish(Conv2d{{1, 1}, {1, 1}, {pad, pad, pad, pad}, 1, {0, kInfinity}},
+                        {network.weight({out, kernel, kernel, in}, encoding, density), network.bias(out)}, scales(scale, -128));
+}
+
+Graph linear_encoded(std::int64_t in, std::int64_t out, Encoding encoding, double density) {
+  Network network({in});
+  const float scale = 0.001f * 5 * std::sqrt(static_cast<float>(in));
+  return network.finish(Linear{}, {network.weight({out, in}, encoding, density), network.bias(out)}, scales(scale, 3));
 }
 
 Graph depthwise(std::int64_t size, std::int64_t channels, std::int64_t kernel, std::int64_t stride) {
@@ -133,7 +160,8 @@ Measurement measure(const std::string& shape, const Graph& graph, const std::fil
   Measurement result;
   result.shape = shape;
   result.counts = {1, static_cast<double>(counts.macs), static_cast<double>(counts.outputs),
-                   static_cast<double>(counts.weight_bytes)};
+                   static_cast<double>(counts.weight_bytes), static_cast<double>(counts.symbols),
+                   static_cast<double>(counts.gathered)};
   result.measured = count_msp430_cycles(build_for_msp430(emit(graph, {.name = "net"}), graph, input, folder));
   fmt::print("#   {:<34} {:>8} MAC {:>6} outputs {:>8} instructions {:>9} cycles {:6.2f} cycles/MAC\n", shape, counts.macs,
              counts.outputs, result.measured.instructions, result.measured.cycles,
@@ -216,7 +244,23 @@ struct Shapes {
 };
 
 std::vector<Shapes> all_shapes() {
+  Shapes convolutions{"conv_encoded", {false, true, true, false, true, true}, {}};
+  Shapes linears{"linear_encoded", {true, true, true, false, true, false}, {}};
+  for (const Encoding encoding : all_encodings()) {
+    if (encoding.plain()) continue;
+    const bool dense = encoding.layout == Layout::kDense;
+    const std::string name(encoding_name(encoding));
+    for (const double density : dense ? std::vector{1.0} : std::vector{0.3, 0.08}) {
+      const std::string share = fmt::format("{}, {:.0f} %", name, density * 100);
+      convolutions.networks.emplace_back("6x6x16 -> 16, 3x3, " + share, [=] { return conv_encoded(6, 16, 16, 3, encoding, density); });
+      convolutions.networks.emplace_back("8x8x16 -> 32, 1x1, " + share, [=] { return conv_encoded(8, 16, 32, 1, encoding, density); });
+      linears.networks.emplace_back("256 -> 32, " + share, [=] { return linear_encoded(256, 32, encoding, density); });
+      linears.networks.emplace_back("64 -> 10, " + share, [=] { return linear_encoded(64, 10, encoding, density); });
+    }
+  }
   return {
+      std::move(convolutions),
+      std::move(linears),
       {"conv",
        {false, true, true, false},  // a call is too little of the whole to be seen
        {{"12x12x1 -> 8, 3x3", [] { return conv(12, 1, 8, 3, 1); }},
@@ -282,9 +326,11 @@ int run(const std::filesystem::path& folder, const std::string& only) {
     const Row line = fit(measurements, shapes.features);
     fmt::print(
         "[kernel.{}]\ncycles_per_call = {:.0f}\ncycles_per_mac = {:.2f}\ncycles_per_output = {:.1f}\n"
-        "cycles_per_weight_byte = {:.2f}\nsource = \"assumed: fitted to instructions counted under mspdebug sim (clang 14 "
+        "cycles_per_weight_byte = {:.2f}\n{}source = \"assumed: fitted to instructions counted under mspdebug sim (clang 14 "
         "-O2) times the cycles of their addressing modes (SLAU367), {} shapes, worst error {:.1f} %\"\n\n",
-        shapes.kernel, line[0], line[1], line[2], line[3], measurements.size(), 100 * worst_error(measurements, line));
+        shapes.kernel, line[0], line[1], line[2], line[3],
+        shapes.features[4] ? fmt::format("cycles_per_symbol = {:.2f}\ncycles_per_gathered = {:.2f}\n", line[4], line[5]) : "",
+        measurements.size(), 100 * worst_error(measurements, line));
   }
   return 0;
 }
