@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/learn/optimizer.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <cmath>
 
