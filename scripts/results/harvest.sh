@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Remakes docs/results/harvest.md: harvest.sh MILLIJOULE TRACES [DIR OUTCOMES] > docs/results/harvest.md
-# TRACES holds react-rf and solar-tuhh. Without DIR and OUTCOMES a drawn network stands in (harvest_network.awk).
+# TRACES holds react-rf, mementos-rf and solar-tuhh. Without DIR and OUTCOMES a drawn network stands in (harvest_network.awk). The
+# speed is that of the student that ./run makes. Needs bash and /usr/bin/time (package time).
 set -euo pipefail
 program=$1 traces=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,4 +62,34 @@ cat <<TEXT
 
 The share of the bound is low where leakage takes most (1 mF tantalum on the weakest traces: the bound leaks at turn-off's voltage
 only, and starts charged to it), and best where the store is large against one inference.
+TEXT
+
+"$program" emit "$here/../../out/fashion/student_int8.onnx" --target host --name fashion --intermittent --platform msp430fr5994 \
+  --charge '100 uJ' -o "$work/fashion" >/dev/null 2>&1
+cat <<TEXT
+
+## Speed
+
+One core; processor seconds and the largest resident memory, as /usr/bin/time counts them. \`fashion\` is the Fashion-MNIST student of the
+example, emitted with \`--intermittent --platform msp430fr5994 --charge '100 uJ'\`.
+
+| run | simulated | processor seconds | times real time | memory |
+|---|---:|---:|---:|---:|
+TEXT
+speed() { # what is written, simulated seconds, trace, options
+  local shown=$1 seconds=$2 trace=$3
+  shift 3
+  /usr/bin/time -f '%U %M' -o "$work/time" "$program" simulate "$work/fashion" --trace "$traces/$trace" "$@" >/dev/null 2>&1
+  awk -v shown="$shown" -v s="$seconds" '{ printf "| \`%s\` | %s | %s | %.3g | %.1f MB |\n", shown, (s >= 86400 ? s / 86400 " days" : s / 60 " min"), $1, (s / ($1 > 0 ? $1 : 0.01)), ($2 / 1000) }' "$work/time"
+}
+days=$((194 * 86400))
+speed "--trace TUHHx.txt --source-voltage 3V --capacitor 1F --period 10s" $days solar-tuhh/TUHHx.txt --source-voltage 3V --capacitor 1F --period 10s
+speed "--trace TUHHx.txt --source-voltage 3V --capacitor 100uF --period 10s" $days solar-tuhh/TUHHx.txt --source-voltage 3V --capacitor 100uF --period 10s
+for minutes in 1 120; do
+  speed "--trace mementos-rf/2.txt --source-resistance 30kohm --capacitor 47uF --duration ${minutes}min" $((minutes * 60)) mementos-rf/2.txt \
+    --source-resistance 30kohm --capacitor 47uF --duration "${minutes}min"
+done
+cat <<TEXT
+
+A capacitor of 100 uF holds far less than one inference: millions of cuts. Memory does not grow with the trace.
 TEXT
