@@ -14,7 +14,7 @@ namespace mj {
 namespace {
 
 constexpr const ArchitectureFamily* kFamilies[] = {
-    &kResnet, &kBottleneck, &kDensenet, &kDensenetCifar, &kVgg, &kMobilenet, &kMobilenetV2, &kDscnn, &kLenet};
+    &kResnet, &kBottleneck, &kDensenet, &kDensenetCifar, &kVgg, &kMobilenet, &kMobilenetV2, &kDscnn, &kLenet, &kPlain};
 constexpr const char* kArchitectureKey = "millijoule.architecture";
 
 const ArchitectureFamily& family_of(std::string_view name) {

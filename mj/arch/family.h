@@ -51,5 +51,7 @@ extern const ArchitectureFamily kDscnn;
 /// LeCun et al., Gradient-based learning applied to document recognition, 1998, LeNet-5, with batch-norm, rectifiers and
 /// maxima. Width: channels of the first layer (6).
 extern const ArchitectureFamily kLenet;
+/// Convolutions and pools in three blocks, then linear layers. Depth: convolutions in all; width: channels of the first block.
+extern const ArchitectureFamily kPlain;
 
 }  // namespace mj

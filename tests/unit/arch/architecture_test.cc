@@ -30,9 +30,9 @@ TEST(Architecture, PartsAfterTheDepthHaveDefaults) {
 TEST(Architecture, BadTextIsRefusedWithWhatWasExpected) {
   const auto error = [](const char* text) { return error_of([&] { parse_architecture(text); }); };
   EXPECT_EQ(error("alexnet-8"), "architecture 'alexnet-8': unknown architecture family 'alexnet'; known: resnet, bottleneck, densenet, "
-                                "densenetcifar, vgg, mobilenet, mobilenetv2, dscnn, lenet");
+                                "densenetcifar, vgg, mobilenet, mobilenetv2, dscnn, lenet, plain");
   EXPECT_EQ(error(""), "architecture '': unknown architecture family ''; known: resnet, bottleneck, densenet, densenetcifar, "
-                       "vgg, mobilenet, mobilenetv2, dscnn, lenet");
+                       "vgg, mobilenet, mobilenetv2, dscnn, lenet, plain");
   EXPECT_EQ(error("vgg-12"), "architecture 'vgg-12': depth 12 of a vgg is unknown; expected one of 8, 11, 13, 16, 19");
   EXPECT_EQ(error("lenet-5-w65"), "architecture 'lenet-5-w65': width 65 is out of range; expected 1 to 64");
   EXPECT_EQ(error("mobilenet-28-s4"), "architecture 'mobilenet-28-s4': stem stride 4 is out of range; expected one of 1, 2");
@@ -53,6 +53,19 @@ TEST(Architecture, BadTextIsRefusedWithWhatWasExpected) {
   EXPECT_EQ(error("resnet-20-"),
             "architecture 'resnet-20-': unexpected part ''; expected FAMILY-DEPTH[-wWIDTH][-sSTRIDE], e.g. "
             "resnet-20-w16-s1");
+}
+
+// Six convolutions 32-32-64-64-128-128 and linear layers 2048-128-128-128-128-10: weights, biases of the linear layers, and
+// gamma and beta of the norms.
+TEST(Build, PlainNetworksHaveTheLayersTheySay) {
+  const Graph graph = build(parse_architecture("plain-6"), {32, 32, 3}, 10, 1);
+  const std::int64_t convolutions = 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128);
+  const std::int64_t linear = 2048 * 128 + 3 * 128 * 128 + 128 * 10 + 4 * 128 + 10;
+  EXPECT_EQ(parameter_count(graph), convolutions + linear + 2 * 2 * (32 + 64 + 128));
+  EXPECT_EQ(error_of([] { build(parse_architecture("plain-6"), {4, 32, 3}, 10, 1); }),
+            "architecture 'plain-6-w32-s1': input 4x32x3 is too small for 3 pools; expected at least 8 pixels a side");
+  EXPECT_EQ(error_of([] { parse_architecture("plain-7"); }),
+            "architecture 'plain-7': depth 7 of a plain network is not a multiple of 3; expected 3, 6, ... up to 24");
 }
 
 TEST(Build, RefusesInputsThatAreNoImages) {
