@@ -41,9 +41,9 @@ bool commutes(const Node& node, const Graph& graph, const ChannelAffine& affine)
 }
 
 /// Whether the operator can take an affine map of its input into weight and bias.
-bool absorbs(const Node& node, const Graph& graph) {
+bool absorbs(const Node& node, const Graph& graph, bool padded_too) {
   if (graph.type(node.output).dtype != DType::kF32) return false;
-  if (const auto* conv = std::get_if<Conv2d>(&node.op)) return conv->pad == Padding{};
+  if (const auto* conv = std::get_if<Conv2d>(&node.op)) return padded_too || conv->pad == Padding{};
   return std::holds_alternative<Linear>(node.op);
 }
 
@@ -78,7 +78,7 @@ void scale_inputs(Graph& graph, Node& node, const ChannelAffine& affine) {
 }
 
 /// Folds forward what can be. A batch_norm folded becomes a reshape to the same shape, which changes nothing.
-void fold_forward(Graph& graph) {
+void fold_forward(Graph& graph, bool padded_too) {
   const auto readers = consumers(graph);
   std::vector<char> is_output(graph.values.size(), 0);
   for (const ValueId output : graph.outputs) is_output[static_cast<std::size_t>(output)] = 1;
@@ -95,7 +95,7 @@ void fold_forward(Graph& graph) {
       const Shape& shape = graph.type(value).shape;
       if (shape.empty() || shape.back() % channels != 0 || is_output[at] || readers[at].size() != 1) break;
       Node& next = graph.nodes[static_cast<std::size_t>(readers[at][0])];
-      if (absorbs(next, graph)) {
+      if (absorbs(next, graph, padded_too)) {
         scale_inputs(graph, next, affine);
         Node& batch_norm = graph.nodes[i];
         batch_norm.op = Reshape{graph.type(batch_norm.output).shape};
@@ -110,9 +110,15 @@ void fold_forward(Graph& graph) {
 
 }  // namespace
 
+Graph absorb_batch_norm(Graph graph) {
+  graph = compact(std::move(graph));
+  fold_forward(graph, /*padded_too=*/true);
+  return remove_identities(std::move(graph));
+}
+
 Graph lower_batch_norm(Graph graph) {
   graph = compact(std::move(graph));  // readers that no output needs do not count
-  fold_forward(graph);
+  fold_forward(graph, /*padded_too=*/false);
 
   std::vector<Node> nodes = std::exchange(graph.nodes, {});
   for (Node& node : nodes) {

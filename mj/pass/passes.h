@@ -22,6 +22,11 @@ Graph fold_batch_norm(Graph graph);
 /// batch_norm is left.
 Graph lower_batch_norm(Graph graph);
 
+/// For networks that will be trained again: a batch_norm that stands before a padded conv2d is folded forward into it all the
+/// same, which is exact inside the image and off along its borders, where the padding would have to hold the shift. It saves a
+/// depthwise convolution; retraining repairs the borders. Elsewhere as `lower_batch_norm`, but what cannot move stays.
+Graph absorb_batch_norm(Graph graph);
+
 /// A clamp behind an operator that has a fused activation and no other reader moves into it, across reshapes and
 /// transposes too; a clamp behind a clamp merges with it.
 Graph fuse_activation(Graph graph);
