@@ -51,6 +51,8 @@ void check_options(const TrainOptions& options, const std::optional<Distillation
   expect(within(options.augment.crop_pad, 0, 4096), "crop_pad", options.augment.crop_pad, "0 to 4096");
   expect(within(options.augment.cutout, 0, 4096), "cutout", options.augment.cutout, "0 to 4096");
   expect(within(options.views, 0, 1000), "views", options.views, "0 to 1000");
+  expect(within(options.forms.sparse_until, 0, 1), "sparse_until", options.forms.sparse_until, "0 to 1");
+  expect(within(options.forms.quantized_from, 0, 1), "quantized_from", options.forms.quantized_from, "0 to 1");
   if (!distillation) return;
   MJ_CHECK(distillation->teacher != nullptr);
   expect(distillation->temperature > 0 && distillation->temperature <= infinity, "temperature",
@@ -71,6 +73,11 @@ std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& 
                                options.learning_rate, options.warmup_epochs, options.momentum, options.weight_decay,
                                options.label_smoothing, options.ema_decay, options.augment.crop_pad,
                                options.augment.flip, options.augment.cutout, options.views, options.seed));
+  for (const WeightForm& form : options.forms.weights) {
+    hash = mix(hash, fmt::format("form {} {:a} {} {} {:a} {:a}\n", form.weight, form.density, form.block, form.bits,
+                                 options.forms.sparse_until, options.forms.quantized_from));
+    hash = content_hash(std::as_bytes(std::span(form.kept)), hash);
+  }
   hash = mix(hash, print_text(graph));
   if (distillation) {
     hash = mix(hash, fmt::format("distil {:a} {:a} {} {}\n", distillation->temperature, distillation->alpha,

@@ -12,6 +12,7 @@
 #include "mj/data/dataset.h"
 #include "mj/ir/graph.h"
 #include "mj/learn/objective.h"
+#include "mj/learn/weight_form.h"
 
 namespace mj {
 
@@ -42,6 +43,7 @@ struct TrainOptions {
   /// 0: every epoch draws new views of the images; else epoch e shows the views of epoch e mod `views`, so that what a
   /// teacher says of them need be computed only once (`teach`).
   int views = 0;
+  WeightForms forms;  ///< how weights are compressed while they are trained; none by default
   std::uint64_t seed = 1;
   Device device = Device::kAuto;
   /// Kept up to date atomically, at least once an epoch; training continues from it when it exists and was made with
@@ -70,7 +72,8 @@ struct Distillation {
 };
 
 struct TrainResult {
-  Graph graph;                     ///< with the trained weights, otherwise the graph given
+  Graph graph;                     ///< with the trained weights (in their forms), otherwise the graph given
+  Graph shadow;                    ///< with the dense weights behind the forms; equal to `graph` without forms
   double validation_accuracy = 0;  ///< of the final weights; 0..1
   std::vector<double> epoch_loss;
   std::vector<double> epoch_accuracy;  ///< validation, once an epoch

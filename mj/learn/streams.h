@@ -9,5 +9,6 @@ namespace mj {
 inline constexpr std::uint64_t kShuffleStream = 1;
 inline constexpr std::uint64_t kAugmentStream = 2;
 inline constexpr std::uint64_t kExitStream = 3;
+inline constexpr std::uint64_t kFisherStream = 4;
 
 }  // namespace mj

@@ -39,6 +39,7 @@ struct Execute {
   const Graph& graph;
   const Node& node;
   const Weights& weights;
+  const std::map<ValueId, at::Tensor>& seen;  ///< constants that are seen in another form than they are trained
   std::vector<at::Tensor>& slots;
   std::int64_t batch;
   bool training;
@@ -57,7 +58,8 @@ struct Execute {
     if (!graph.value(id).constant()) {
       fail("{}: input {} is computed by the network; training needs a constant there", describe(node), i);
     }
-    return weights[id];
+    const auto found = seen.find(id);
+    return found == seen.end() ? weights[id] : found->second;
   }
   at::Tensor optional_c(std::size_t i) const { return i < node.inputs.size() ? c(i) : at::Tensor(); }
 
@@ -257,13 +259,14 @@ std::vector<at::Tensor> TorchGraph::run(const at::Tensor& input, std::span<const
     if (!needed[static_cast<std::size_t>(node.output)]) continue;
     for (const ValueId id : node.inputs) needed[static_cast<std::size_t>(id)] = 1;
   }
+  const std::map<ValueId, at::Tensor> seen = view_ ? view_(weights_) : std::map<ValueId, at::Tensor>();
   std::vector<at::Tensor> slots(graph_.values.size());
   slots[static_cast<std::size_t>(graph_.inputs[0])] = torch_order(input);
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const Node& node = graph_.nodes[n];
     if (!needed[static_cast<std::size_t>(node.output)]) continue;
     slots[static_cast<std::size_t>(node.output)] =
-        std::visit(Execute{graph_, node, weights_, slots, input.size(0), training, may_overwrite_[n] != 0}, node.op);
+        std::visit(Execute{graph_, node, weights_, seen, slots, input.size(0), training, may_overwrite_[n] != 0}, node.op);
     for (ValueId id : node.inputs) {
       const auto v = static_cast<std::size_t>(id);
       if (last_node_[v] == static_cast<std::int32_t>(n) && !kept[v]) slots[v] = at::Tensor();

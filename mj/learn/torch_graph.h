@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -28,6 +30,11 @@ class TorchGraph {
   /// `Graph::outputs`.
   std::vector<at::Tensor> outputs(const at::Tensor& input, std::span<const std::size_t> wanted, bool training) const;
 
+  /// Some constants as the forward pass is to see them, in place of what is trained.
+  using WeightView = std::function<std::map<ValueId, at::Tensor>(const Weights& weights)>;
+  /// Asked once in each forward pass from now on.
+  void see_weights(WeightView view) { view_ = std::move(view); }
+
   Weights& weights() { return weights_; }
   const Weights& weights() const { return weights_; }
 
@@ -38,6 +45,7 @@ class TorchGraph {
 
   const Graph graph_;
   Weights weights_;
+  WeightView view_;
   ValueId logits_ = -1;                  ///< the last output, or what its softmax reads
   std::vector<std::int32_t> last_node_;  ///< per value: the last node that reads it
   std::vector<char> may_overwrite_;      ///< per node: its input has no other reader and its maker does not need it

@@ -10,6 +10,7 @@
 #include "mj/learn/batches.h"
 #include "mj/learn/checkpoint.h"
 #include "mj/learn/device.h"
+#include "mj/learn/formed_weights.h"
 #include "mj/learn/job.h"
 #include "mj/learn/loss.h"
 #include "mj/learn/optimizer.h"
@@ -65,6 +66,10 @@ class Training {
         schedule_{options.learning_rate, steps_per_epoch_ * options.epochs,
                   std::llround(options.warmup_epochs * static_cast<double>(steps_per_epoch_))} {
     if (distillation && !distillation->lessons) teacher_.emplace(*distillation->teacher, graph, train, device);
+    if (!options.forms.weights.empty()) {
+      formed_.emplace(graph, options.forms, device);
+      network_.see_weights([this](const Weights& weights) { return formed_->at(weights, progress_share()); });
+    }
     if (options.ema_decay > 0) average_.emplace(network_.weights().all(), options.ema_decay);
     state_.threads = threads();
     state_.cuda = device.is_cuda();
@@ -116,6 +121,7 @@ class Training {
   const Schedule schedule_;
   std::optional<Teacher> teacher_;
   std::optional<MovingAverage> average_;
+  std::optional<FormedWeights> formed_;
   Checkpoint state_;  ///< its tensors are filled in when it is written
   std::int64_t order_epoch_ = -1;
   std::vector<std::int64_t> order_;
@@ -124,6 +130,7 @@ class Training {
   double last_saved_ = 0;
 
   std::int64_t epoch() const { return state_.step / steps_per_epoch_; }
+  double progress_share() const { return static_cast<double>(state_.step) / static_cast<double>(schedule_.steps); }
   const at::Tensor& kept_weights() { return average_ ? average_->average() : network_.weights().all(); }
 
   Batch prepare(std::int64_t step) {
@@ -208,10 +215,22 @@ class Training {
   void finish_epoch() {
     state_.epoch_loss.push_back(state_.loss_sum / static_cast<double>(train_.size()));
     state_.loss_sum = 0;
-    const Graph current = network_.weights().store(graph_, kept_weights());
+    const Graph current = in_forms(network_.weights().store(graph_, kept_weights()));
     const Device device = device_.is_cuda() ? Device::kCuda : Device::kCpu;
     state_.epoch_accuracy.push_back(
         accuracy(logits(current, validation_, device), validation_.labels, class_count(graph_)));
+  }
+
+  /// The weights as the forward pass sees them now.
+  Graph in_forms(Graph graph) const {
+    if (!formed_) return graph;
+    const Weights dense(graph, device_);
+    for (std::size_t i = 0; i < options_.forms.weights.size(); ++i) {
+      const ValueId id = options_.forms.weights[i].weight;
+      const std::vector<float> elements = to_floats(formed_->formed(i, dense[id], progress_share()));
+      graph.value(id).data = Constant::of(std::span<const float>(elements));
+    }
+    return graph;
   }
 
   void report() {
@@ -258,7 +277,8 @@ class Training {
 
   TrainResult result() {
     TrainResult result;
-    result.graph = network_.weights().store(graph_, kept_weights());
+    result.shadow = network_.weights().store(graph_, kept_weights());
+    result.graph = in_forms(result.shadow);
     result.epoch_loss = state_.epoch_loss;
     result.epoch_accuracy = state_.epoch_accuracy;
     result.validation_accuracy = state_.epoch_accuracy.back();
