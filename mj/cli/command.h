@@ -45,6 +45,7 @@ struct ModelOptions {
 void add_rounding(CLI::App& command, Rounding& rounding);
 
 // One per file of this folder.
+void add_compress(CLI::App& app);
 void add_design(CLI::App& app);
 void add_distil(CLI::App& app);
 void add_emit(CLI::App& app);

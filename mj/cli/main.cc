@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
   mj::cli::add_run(app);
   mj::cli::add_train(app);
   mj::cli::add_distil(app);
+  mj::cli::add_compress(app);
   mj::cli::add_exits(app);
   mj::cli::add_quantize(app);
   mj::cli::add_emit(app);

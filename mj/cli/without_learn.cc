@@ -2,7 +2,7 @@
 #include "mj/base/error.h"
 #include "mj/cli/command.h"
 
-// Built in place of design.cc, distil.cc, exits.cc, students.cc and train.cc when there is no libtorch: the commands exist and say why they
+// Built in place of compress.cc, design.cc, distil.cc, exits.cc, students.cc and train.cc when there is no libtorch: the commands exist and say why they
 // cannot run.
 
 namespace mj::cli {
@@ -17,6 +17,7 @@ void add_unavailable(CLI::App& app, const std::string& name, const std::string& 
 
 }  // namespace
 
+void add_compress(CLI::App& app) { add_unavailable(app, "compress", "a network below limits of memory and energy"); }
 void add_design(CLI::App& app) { add_unavailable(app, "design", "the whole job: from a spec to firmware and a report"); }
 void add_distil(CLI::App& app) { add_unavailable(app, "distil", "train a student to imitate a teacher"); }
 void add_exits(CLI::App& app) { add_unavailable(app, "exits", "one early-exit head that answers at any exit"); }
