@@ -4,6 +4,7 @@
 // mspdebug's simulator, for every encoding and several densities. Run by encodings.sh.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ void table(const std::vector<double>& densities, Cell&& cell) {
     fmt::print("| `{}` |", encoding_name(encoding));
     for (const double density : densities) fmt::print(" {} |", cell(encoding, density));
     fmt::print("\n");
+    std::fflush(stdout);
   }
   fmt::print("\n");
 }
@@ -69,7 +71,7 @@ int run(const std::filesystem::path& folder) {
     return fmt::format("{:.2f}", static_cast<double>(encoded_bytes(elements, 200, encoding)) / static_cast<double>(present));
   });
   table({0.5, 0.2, 0.1, 0.05, 0.02}, [&](Encoding encoding, double density) {
-    constexpr std::int64_t kRows = 8;
+    constexpr std::int64_t kRows = 2;
     const Graph graph = linear(encoding, kRows, density);
     const Msp430Cycles measured =
         count_msp430_cycles(build_for_msp430(emit(graph, {.name = "net"}), graph, make_tensor(graph.type(graph.inputs[0])), folder / "net"));

@@ -252,9 +252,9 @@ std::vector<Shapes> all_shapes() {
     const std::string name(encoding_name(encoding));
     for (const double density : dense ? std::vector{1.0} : std::vector{0.3, 0.08}) {
       const std::string share = fmt::format("{}, {:.0f} %", name, density * 100);
-      convolutions.networks.emplace_back("6x6x16 -> 16, 3x3, " + share, [=] { return conv_encoded(6, 16, 16, 3, encoding, density); });
-      convolutions.networks.emplace_back("8x8x16 -> 32, 1x1, " + share, [=] { return conv_encoded(8, 16, 32, 1, encoding, density); });
-      linears.networks.emplace_back("256 -> 32, " + share, [=] { return linear_encoded(256, 32, encoding, density); });
+      convolutions.networks.emplace_back("4x4x16 -> 8, 3x3, " + share, [=] { return conv_encoded(4, 16, 8, 3, encoding, density); });
+      convolutions.networks.emplace_back("4x4x32 -> 16, 1x1, " + share, [=] { return conv_encoded(4, 32, 16, 1, encoding, density); });
+      linears.networks.emplace_back("256 -> 16, " + share, [=] { return linear_encoded(256, 16, encoding, density); });
       linears.networks.emplace_back("64 -> 10, " + share, [=] { return linear_encoded(64, 10, encoding, density); });
     }
   }

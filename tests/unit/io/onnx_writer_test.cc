@@ -2,6 +2,7 @@
 // What a written file holds besides the operators: names, outputs, types and facts about the model.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "mj/base/error.h"
@@ -74,6 +75,76 @@ TEST(OnnxWriter, FactsTravelWithTheFile) {
   EXPECT_EQ(back.class_names, graph.class_names);
   EXPECT_EQ(back.metadata, graph.metadata);
   EXPECT_EQ(print_onnx(graph), print_onnx(network()));
+}
+
+/// A convolution and a linear layer of int8, both with names that another node has.
+Graph encoded_network(Encoding first, Encoding second) {
+  Graph graph;
+  const Quantization x{{0.5f}, {3}, -1}, w{{0.25f, 0.125f}, {0, 0}, 0};
+  const auto weight = [&](Shape shape, Encoding encoding) {
+    std::vector<std::int8_t> elements(static_cast<std::size_t>(element_count(shape)), 0);
+    for (std::size_t i = 0; i < elements.size(); i += 3) elements[i] = static_cast<std::int8_t>(static_cast<int>(i % 15) - 7);
+    const ValueId id = graph.add_constant("w", {DType::kI8, std::move(shape), w}, Constant::of<std::int8_t>(elements));
+    graph.value(id).encoding = encoding;
+    return id;
+  };
+  const auto add = [&](Op op, std::vector<ValueId> inputs) {
+    const ValueId id = graph.add_node("same", std::move(op), std::move(inputs));
+    graph.value(id).type.quant = x;
+    return id;
+  };
+  const ValueId image = graph.add_input("image", {DType::kI8, {3, 4, 8}, x});
+  const ValueId a = add(Conv2d{}, {image, weight({2, 2, 1, 8}, first)});
+  const ValueId flat = add(Reshape{{16}}, {a});
+  graph.outputs = {add(Linear{}, {flat, weight({2, 16}, second)})};
+  return graph;
+}
+
+TEST(OnnxWriter, EncodingsTravelWithTheFile) {
+  for (const Encoding first : all_encodings()) {
+    for (const Encoding second : all_encodings()) {
+      const Graph back = parse_onnx(print_onnx(encoded_network(first, second)), {}).graph;
+      std::vector<Encoding> encodings;
+      for (const Node& node : back.nodes) {
+        if (node.inputs.size() > 1) encodings.push_back(back.value(node.inputs[1]).encoding);
+      }
+      EXPECT_EQ(encodings, (std::vector<Encoding>{first, second}));
+      EXPECT_TRUE(back.metadata.empty());
+    }
+  }
+}
+
+TEST(OnnxWriter, FloatWeightsKeepWhatTheyAskFor) {
+  Graph graph = network();
+  for (Value& value : graph.values) {
+    if (value.name == "w") value.encoding.bits = 4;
+  }
+  const Graph back = parse_onnx(print_onnx(graph), {}).graph;
+  for (const Node& node : back.nodes) {
+    if (node.inputs.size() != 2) continue;
+    EXPECT_EQ(back.value(node.inputs[1]).encoding, (Encoding{Layout::kDense, 4}));
+  }
+}
+
+TEST(OnnxWriter, WrongEncodingsAreRefused) {
+  const auto message = [](const std::function<void(mj_onnx::StringStringEntryProto&)>& change) {
+    auto model = written(encoded_network({Layout::kRelative, 4}, {}));
+    for (auto& property : *model.mutable_metadata_props()) {
+      if (property.key() == "millijoule.encoding.same") change(property);
+    }
+    const std::string bytes = model.SerializeAsString();
+    try {
+      parse_onnx(std::as_bytes(std::span(bytes)), {});
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message([](auto&) {}), "");
+  EXPECT_EQ(message([](auto& property) { property.set_value("relative"); }),
+            "metadata 'millijoule.encoding.same' is 'relative'; expected an encoding such as relative_int4");
+  EXPECT_EQ(message([](auto& property) { property.set_key("millijoule.encoding.other"); }),
+            "metadata 'millijoule.encoding.other' names no convolution or linear layer");
 }
 
 TEST(OnnxWriter, IntegerInputsAndOutputsStayIntegers) {

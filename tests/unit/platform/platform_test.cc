@@ -89,6 +89,25 @@ TEST(Platform, ReadsNumbersInSiUnits) {
       354e-12);
 }
 
+TEST(Platform, MayGiveLinesOfEncodedWeights) {
+  const auto line = [](const std::string& toml, Kernel kernel) {
+    return parse_platform(toml, "toy", "toy.toml").kernels[static_cast<std::size_t>(kernel)];
+  };
+  // Without them those of the plain kernels stand in.
+  const CostLine assumed = line(good(), Kernel::kConvEncoded), plain = line(good(), Kernel::kConv);
+  EXPECT_EQ(assumed.per_mac, plain.per_mac);
+  EXPECT_EQ(assumed.per_symbol, plain.per_mac);
+  EXPECT_EQ(assumed.per_gathered, plain.per_mac);
+  EXPECT_EQ(assumed.source.kind, Source::Kind::kAssumed);
+  EXPECT_EQ(line(good(), Kernel::kLinearEncoded).per_mac, 32.5);
+  const std::string more = kernel_lines("conv_encoded", 80) + "cycles_per_symbol = 8.5\ncycles_per_gathered = 9\n";
+  const CostLine given = line(good() + more, Kernel::kConvEncoded);
+  EXPECT_EQ(given.per_mac, 82.5);
+  EXPECT_EQ(given.per_symbol, 8.5);
+  EXPECT_EQ(given.per_gathered, 9);
+  EXPECT_EQ(given.source.text, "conv_encoded");
+}
+
 TEST(Platform, NamesTheNearestKey) {
   EXPECT_EQ(parse_error(with("frequency", "frequencey")),
             "toy.toml:4: unknown key 'frequencey'; did you mean 'frequency'?");
