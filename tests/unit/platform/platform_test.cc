@@ -127,8 +127,8 @@ TEST(Platform, NamesTheNearestKey) {
   // What runs nothing has no cost to give.
   EXPECT_EQ(
       parse_error(good() + kernel_lines("none", 1)),
-      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, depthwise, elementwise, linear, move, pool, "
-      "softmax");
+      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, conv_encoded, depthwise, elementwise, "
+      "linear, linear_encoded, move, pool, softmax");
 }
 
 TEST(Platform, NamesWhatIsMissing) {
@@ -289,9 +289,9 @@ TEST(Describe, PrintsEveryNumberWithItsSource) {
             "reserved NVM          100     B  assumed: start-up code\n"
             "stack                   0     B  assumed: none");
   EXPECT_THAT(text,
-              testing::HasSubstr("kernel       cycles/call  /MAC  /output  /weight byte  code B  B/call  source\n"));
-  EXPECT_THAT(text, testing::HasSubstr(
-                        "linear                31  32.5       33            34      35      36  assumed: linear\n"));
+              testing::HasSubstr("kernel          cycles/call  /MAC  /output  /weight byte  /symbol  /gathered  code B  B/call  source\n"));
+  EXPECT_THAT(text, testing::HasSubstr("linear                   31  32.5       33            34        0          0      35      36  "
+                                       "assumed: linear\n"));
 }
 
 }  // namespace
