@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <span>
 
 #include "mj/flow/compress_search.h"
+#include "mj/ir/tensor.h"
 #include "mj/learn/learn.h"
 
 namespace mj {
