@@ -13,6 +13,7 @@
 #include "mj/flow/run_set.h"
 #include "mj/io/onnx.h"
 #include "mj/ir/cost.h"
+#include "mj/pass/quantize.h"
 
 namespace mj::cli {
 
@@ -24,6 +25,7 @@ void add_quantize(CLI::App& app) {
     std::string output;
     int images = 500;
     double clip = 0;
+    int weight_bits = 8;
   };
   auto options = std::make_shared<Options>();
   CLI::App& command = add_command(app, options->common, "quantize", "a float network to int8, by TFLite's specification",
@@ -35,11 +37,16 @@ void add_quantize(CLI::App& app) {
   command.add_option("--clip", options->clip, "largest share of activations that may be clipped where that lowers the error")
       ->type_name("X")
       ->check(CLI::Range(0.0, 0.1));
+  command.add_option("--weights", options->weight_bits, "bits of a weight; with 4, two are stored in a byte")
+      ->type_name("8|4")
+      ->check(CLI::IsMember({8, 4}));
   command.callback([options] {
     const Graph graph = options->model.read();
     if (is_quantized(graph)) fail("{}: is int8 already", options->model.path);
     const Samples train = read_dataset(options->data, Half::kTrain).train;
-    const Graph lowered = quantize_on(graph, train, options->images, options->clip, options->common.seed);
+    // Without the option a weight keeps what it asks for.
+    const Graph asked = options->weight_bits == 8 ? graph : ask_for_weight_bits(graph, options->weight_bits);
+    const Graph lowered = quantize_on(asked, train, options->images, options->clip, options->common.seed);
     write_onnx(options->output, lowered);
     if (!json_on_stdout(options->common)) {
       fmt::print("{}: {} bytes of parameters in int8, {} in float; peak of activations {}; written to {}\n", options->model.path,

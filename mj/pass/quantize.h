@@ -44,6 +44,9 @@ Ranges with_pixel_range(Ranges ranges, const Graph& graph);
 /// `Error` when ranges do not fit or are not finite, and listing every node that has no integer form.
 Graph quantize_int8(Graph graph, const Ranges& ranges);
 
+/// Makes every weight of a conv2d or linear ask for these bits, 8 or 4, when it is quantised.
+Graph ask_for_weight_bits(Graph graph, int bits);
+
 /// Whether any activation is quantised.
 bool quantized(const Graph& graph);
 

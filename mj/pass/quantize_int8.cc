@@ -270,6 +270,14 @@ class Quantizer {
 
 }  // namespace
 
+Graph ask_for_weight_bits(Graph graph, int bits) {
+  MJ_CHECK(bits == 8 || bits == 4);
+  for (const Node& node : graph.nodes) {
+    if (weighted(node.op)) graph.value(node.inputs[1]).encoding.bits = bits;
+  }
+  return graph;
+}
+
 bool quantized(const Graph& graph) {
   return std::any_of(graph.values.begin(), graph.values.end(),
                      [](const Value& value) { return !value.constant() && value.type.dtype != DType::kF32; });

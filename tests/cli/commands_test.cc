@@ -5,6 +5,7 @@
 
 #include "mj/arch/architecture.h"
 #include "mj/io/onnx.h"
+#include "mj/ir/cost.h"
 #include "tests/cli/command_line.h"
 
 namespace mj {
@@ -62,6 +63,16 @@ TEST(Commands, FromFloatModelToRunningFirmware) {
   const Ran emitted = millijoule({"emit", folder / "int8.onnx", "-o", folder / "firmware", "--name", "net", "--platform", "msp430fr5994"});
   ASSERT_EQ(emitted.exit_code, 0) << emitted.errors;
   EXPECT_EQ(run_process({"make", "-s"}, {}, folder / "firmware").exit_code, 0);
+
+  // Four bits: the file says so, and the firmware holds half the bytes of weights.
+  const Ran four = millijoule({"quantize", folder / "net.onnx", "--data", data, "-o", folder / "int4.onnx", "--images", "20",
+                               "--weights", "4", "--json", "-"});
+  ASSERT_EQ(four.exit_code, 0) << four.errors;
+  const auto sizes = nlohmann::json::parse(four.output);
+  EXPECT_LT(sizes["parameter_bytes"].get<double>(), 0.8 * static_cast<double>(parameter_bytes(read_model(folder / "int8.onnx"))));
+  const Ran packed = millijoule({"emit", folder / "int4.onnx", "-o", folder / "packed", "--name", "net", "--platform", "msp430fr5994"});
+  ASSERT_EQ(packed.exit_code, 0) << packed.errors;
+  EXPECT_EQ(run_process({"make", "-s"}, {}, folder / "packed").exit_code, 0);
 
   const Ran ran = millijoule({"run", folder / "int8.onnx", "--input", folder / "x_test.npy", "--output", folder / "y.npy"});
   ASSERT_EQ(ran.exit_code, 0) << ran.errors;
