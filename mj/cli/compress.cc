@@ -83,7 +83,7 @@ nlohmann::ordered_json json_of(const CompressJobResult& result, const Options& o
 
 void run(Options& options) {
   TerminalProgress progress;
-  CompressJob& job = options.job;
+  CompressOptions& job = options.job.options;
   if (!options.nvm.empty()) job.limits.nvm = parse_bytes(options.nvm);
   if (!options.ram.empty()) job.limits.ram = parse_bytes(options.ram);
   if (!options.energy.empty()) job.limits.energy = parse_energy(options.energy);
@@ -95,7 +95,7 @@ void run(Options& options) {
   std::filesystem::create_directories(job.checkpoints);
   const Graph network = options.model.read();
   const Platform platform = find_platform(options.platform);
-  const CompressJobResult result = with_context(options.model.path, [&] { return run_compress_job(network, job, platform, progress); });
+  const CompressJobResult result = with_context(options.model.path, [&] { return run_compress_job(network, options.job, platform, progress); });
   std::filesystem::remove_all(job.checkpoints);
   if (result.nothing_to_do) {
     if (!json_on_stdout(options.common)) {
@@ -116,12 +116,12 @@ void add_compress(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App& command = add_command(app, options->common, "compress", "a network below limits of memory and energy",
                                   "millijoule compress teacher.onnx --data fashion-mnist --nvm 8kB --energy 2mJ -o small.onnx", true);
-  CompressJob& job = options->job;
+  CompressOptions& job = options->job.options;
   TrainOptions& train = job.training;
   train.epochs = 20;
   train.learning_rate = 0.05;
   options->model.add(command);
-  command.add_option("--data", job.data, "data set: fashion-mnist, cifar10:DIR, ... (docs/data.md)")->required()->type_name("SET");
+  command.add_option("--data", options->job.data, "data set: fashion-mnist, cifar10:DIR, ... (docs/data.md)")->required()->type_name("SET");
   command.add_option("-o,--output", options->output, "file for the compressed int8 network (ONNX)")->required()->type_name("FILE");
   command.add_option("--float", options->float_output, "file for the same network in float, its weights as compressed")->type_name("FILE");
   command.add_option("--nvm", options->nvm, "most exported bytes: weights, indices, scales, biases, tables; code comes on top")->type_name("SIZE");
@@ -139,7 +139,7 @@ void add_compress(CLI::App& app) {
   command.add_option("--crop", train.augment.crop_pad, "random shift by up to N pixels")->type_name("N")->check(CLI::Range(0, 64));
   command.add_flag("--flip", train.augment.flip, "mirror images at random");
   command.add_option("--cutout", train.augment.cutout, "side of a square blanked at random")->type_name("N")->check(CLI::Range(0, 1024));
-  command.add_option("--validation", job.validation, "share of the training images held out")->type_name("X")->check(CLI::Range(0.01, 0.5));
+  command.add_option("--validation", options->job.validation, "share of the training images held out")->type_name("X")->check(CLI::Range(0.01, 0.5));
   command.add_option("--device", options->device, "where to train: auto, cpu or cuda")->type_name("NAME");
   command.add_flag("--resume", options->resume, "continue from the checkpoints beside the output");
   command.callback([options] { run(*options); });

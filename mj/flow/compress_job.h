@@ -2,37 +2,21 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "mj/base/progress.h"
 #include "mj/base/units.h"
-#include "mj/flow/compress_search.h"
-#include "mj/learn/learn.h"
+#include "mj/flow/compress_network.h"
 #include "mj/platform/platform.h"
 
 namespace mj {
-
-enum class CompressMethod {
-  kOurs,
-  kSparseComp,  ///< as published (see `sparsecomp.h`)
-  kQat8, kQat4  ///< baselines: quantisation-aware training of a narrower network of the same bytes
-};
-/// "ours", "sparsecomp", "qat8", "qat4".
-CompressMethod parse_compress_method(const std::string& text);
 
 /// A network brought below limits with its data: what `millijoule compress` does.
 struct CompressJob {
   std::string data;              ///< as `read_dataset` takes it
   double validation = 1.0 / 12;  ///< share of the training half held out
-  CompressLimits limits;
-  CompressMethod method = CompressMethod::kOurs;
-  TrainOptions training;         ///< `epochs` of them in all; its checkpoint is ignored
-  double temperature = 4;        ///< distillation from the network as it was, in every phase
-  double alpha = 0.5;
-  std::filesystem::path checkpoints;  ///< folder; empty: none
+  CompressOptions options;
 };
 
 /// What became of one convolution or linear layer; a factor counts as a layer of its own.
@@ -64,9 +48,8 @@ struct CompressJobResult {
   std::vector<CompressedLayer> layers;
 };
 
-/// Reads the data, searches, trains in two phases (falling density; then fixed zeros at a tenth of the learning rate), lowers
-/// to int8 and reads test once. Continues from `checkpoints` where that is given. Throws `Error` when limits cannot be met or
-/// data and network do not fit.
+/// Reads the data, compresses, lowers to int8 and reads test once. Throws `Error` when limits cannot be met or data and network do
+/// not fit.
 CompressJobResult run_compress_job(const Graph& network, const CompressJob& job, const Platform& platform, Progress& progress);
 
 }  // namespace mj

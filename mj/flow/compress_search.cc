@@ -136,13 +136,28 @@ std::vector<int> levels_for_ram(const Graph& graph, const CompressionOptions& op
       }
     }
     if (!moved) {
-      fail("--ram {} cannot be met on {}: the smallest possible with this input and these layers is {}; firmware emitted with "
+      fail("the RAM limit of {} cannot be met on {}: the smallest possible with this input and these layers is {}; firmware emitted with "
            "--intermittent keeps activations in non-volatile memory instead",
            bytes_text(limit), platform.name, bytes_text(now));
     }
     now = ram_at(level);
   }
   return level;
+}
+
+/// Says which limit binds. `wanted` may be tighter than `limits`, by what plans turned out to exceed their estimates.
+[[noreturn]] void cannot_meet(const AllocationProblem& problem, const AllocationLimits& wanted, const CompressLimits& limits,
+                              const Platform& platform) {
+  const double bytes = fewest_bytes(problem, wanted).bytes, energy = least_energy(problem, wanted).energy;
+  if (bytes > wanted.bytes) {
+    fail("the NVM limit of {} cannot be met: the fewest exported bytes these layers can be brought to are about {}", bytes_text(*limits.nvm),
+         bytes_text(static_cast<Bytes>(std::ceil(bytes * static_cast<double>(*limits.nvm) / wanted.bytes))));
+  }
+  if (energy > wanted.energy) {
+    fail("the energy limit of {} cannot be met on {}: the least these layers can be brought to is about {}", to_text(*limits.energy), platform.name,
+         to_text(Joules{energy * limits.energy->value / wanted.energy}));
+  }
+  fail("the limits of NVM and energy cannot be met together on {}; each alone can", platform.name);
 }
 
 }  // namespace
@@ -167,6 +182,15 @@ Graph with_bits(Graph graph, const WeightForms& forms) {
     if (form.bits == 4) graph.value(form.weight).encoding = {Layout::kDense, 4};
   }
   return graph;
+}
+
+Estimate formed_estimate(const Graph& shadow, const WeightForms& forms, const Platform& platform) {
+  return estimate(lower_for_estimate(with_bits(with_forms(shadow, forms), forms)), platform);
+}
+
+bool meets(const CompressLimits& limits, const Estimate& estimate) {
+  return (!limits.nvm || estimate.constant_bytes <= *limits.nvm) && (!limits.ram || estimate.ram_bytes <= *limits.ram) &&
+         (!limits.energy || estimate.energy <= *limits.energy);
 }
 
 Bytes exported_with(const Graph& shadow, const WeightForms& forms) {
@@ -212,35 +236,35 @@ CompressSearch search_compression(const Graph& trainable, const Samples& train, 
   if (limits.nvm) wanted.bytes = static_cast<double>(*limits.nvm);
   if (limits.energy) wanted.energy = limits.energy->value;
   if (limits.ram) wanted.least_level = levels_for_ram(trainable, options, problem, *limits.ram, platform);
-  for (const bool factors : {true, false}) {
+  result.classes = options.classes();
+  result.layers = options.layers();
+  // What the options add up to is an estimate; the plan itself is lowered and counted, and limits are tightened by what it
+  // exceeds them.
+  constexpr int kAttempts = 6;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::optional<Allocation> found = allocate(problem, wanted);
-    if (!found) {
-      const double bytes = fewest_bytes(problem, wanted).bytes, energy = least_energy(problem, wanted).energy;
-      if (bytes > wanted.bytes) {
-        fail("--nvm {} cannot be met: the fewest exported bytes these layers can be brought to are about {}", bytes_text(*limits.nvm),
-             bytes_text(static_cast<Bytes>(std::ceil(bytes))));
-      }
-      if (energy > wanted.energy) {
-        fail("--energy {} cannot be met on {}: the least these layers can be brought to is about {}", to_text(*limits.energy),
-             platform.name, to_text(Joules{energy}));
-      }
-      fail("--nvm and --energy cannot be met together on {}; each alone can", platform.name);
-    }
+    if (!found) cannot_meet(problem, wanted, limits, platform);
     result.allocation = *found;
     result.plan = options.plan_of(*found);
-    result.ram_bytes = ram_bytes(apply_structure(trainable, options.classes(), result.plan), platform);
-    if (!limits.ram || result.ram_bytes <= *limits.ram || !factors) break;
-    // The intermediate activations of factors go beyond the limit: without factors the widths chosen above keep it.
-    for (std::size_t l = 0; l < problem.layers.size(); ++l) {
-      for (auto& cell : problem.layers[l].options) {
-        for (std::size_t i = 0; i < cell.size(); ++i) {
-          if (options.factorises(l, i)) cell[i].bytes = cell[i].energy = cell[i].error = 1e30;
+    const Graph graph = apply_structure(trainable, result.classes, result.plan);
+    const Estimate cost = formed_estimate(graph, forms_of(graph, result), platform);
+    result.ram_bytes = cost.ram_bytes;
+    if (meets(limits, cost)) break;
+    if (limits.nvm && cost.constant_bytes > *limits.nvm) {
+      wanted.bytes *= 0.998 * static_cast<double>(*limits.nvm) / static_cast<double>(cost.constant_bytes);
+    }
+    if (limits.energy && cost.energy > *limits.energy) wanted.energy *= 0.998 * (*limits.energy / cost.energy);
+    if (limits.ram && cost.ram_bytes > *limits.ram) {
+      // The intermediate activations of factors go beyond the limit: without factors the widths chosen above keep it.
+      for (std::size_t l = 0; l < problem.layers.size(); ++l) {
+        for (auto& cell : problem.layers[l].options) {
+          for (std::size_t i = 0; i < cell.size(); ++i) {
+            if (options.factorises(l, i)) cell[i].bytes = cell[i].energy = cell[i].error = 1e30;
+          }
         }
       }
     }
   }
-  result.classes = options.classes();
-  result.layers = options.layers();
   return result;
 }
 

@@ -20,6 +20,9 @@ struct CompressLimits {
   std::optional<Joules> energy;  ///< of one inference
 };
 
+/// Whether an estimate of a lowered network keeps them.
+bool meets(const CompressLimits& limits, const Estimate& estimate);
+
 /// What the search found.
 struct CompressSearch {
   CompressionPlan plan;
@@ -47,6 +50,9 @@ WeightForms forms_of(const Graph& graph, const CompressSearch& search);
 
 /// Bytes of all constants of a float network that is lowered with its weights in these forms.
 Bytes exported_with(const Graph& shadow, const WeightForms& forms);
+
+/// The same with all other costs on a platform.
+Estimate formed_estimate(const Graph& shadow, const WeightForms& forms, const Platform& platform);
 
 /// The float network with the bits of its forms written into the weights' encodings.
 Graph with_bits(Graph graph, const WeightForms& forms);

@@ -110,7 +110,7 @@ SparseComp run_sparsecomp(const Graph& trainable, std::span<const Tensor> inputs
       for (WeightForm& form : cut.weights) form.density *= 0.95;
     }
     if (exported_with(result.graph, cut) > target) {
-      fail("--nvm {} cannot be met by SparseComp: its biases, scales and factors alone take {}", bytes_text(target),
+      fail("the NVM limit of {} cannot be met by SparseComp: its biases, scales and factors alone take {}", bytes_text(target),
            bytes_text(exported_with(result.graph, cut)));
     }
     result.forms = cut;
