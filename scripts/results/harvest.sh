@@ -80,7 +80,7 @@ speed() { # what is written, simulated seconds, trace, options
   local shown=$1 seconds=$2 trace=$3
   shift 3
   /usr/bin/time -f '%U %M' -o "$work/time" "$program" simulate "$work/fashion" --trace "$traces/$trace" "$@" >/dev/null 2>&1
-  awk -v shown="$shown" -v s="$seconds" '{ printf "| \`%s\` | %s | %s | %.3g | %.1f MB |\n", shown, (s >= 86400 ? s / 86400 " days" : s / 60 " min"), $1, (s / ($1 > 0 ? $1 : 0.01)), ($2 / 1000) }' "$work/time"
+  awk -v shown="$shown" -v s="$seconds" '{ printf "| `%s` | %s | %s | %.3g | %.1f MB |\n", shown, (s >= 86400 ? s / 86400 " days" : s / 60 " min"), $1, (s / ($1 > 0 ? $1 : 0.01)), ($2 / 1000) }' "$work/time"
 }
 days=$((194 * 86400))
 speed "--trace TUHHx.txt --source-voltage 3V --capacitor 1F --period 10s" $days solar-tuhh/TUHHx.txt --source-voltage 3V --capacitor 1F --period 10s
