@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_policy.h"
 
+#include <stddef.h>
+
 /* x * a / b for b > 0 without 64-bit arithmetic, saturated; exact but for the last digit of the quotient's rest. */
 static int32_t scaled(int32_t x, int32_t a, int32_t b) {
   const int32_t limit = INT32_MAX / 2;
@@ -116,9 +118,39 @@ int mj_policy_go_on(const mj_policy_plan* plan, const mj_policy_state* state, un
     default:
       break;
   }
-  return (plan->go_on[state->level * plan->exits + exit] >> bucket_of(plan, exit, confidence)) & 1;
+  if (plan->levels == 0) {
+    return 1;
+  }
+  /* Of a state that a power cut has damaged, too, an entry of the table. */
+  {
+    const unsigned level = state->level < plan->levels ? state->level : plan->levels - 1u;
+    return (plan->go_on[level * plan->exits + exit] >> bucket_of(plan, exit, confidence)) & 1;
+  }
 }
 
 void mj_policy_end(const mj_policy_plan* plan, mj_policy_state* state, unsigned exit) {
   state->spent_uj = plan->cost_uj[exit];
+}
+
+uint8_t mj_policy_ask(void* asker, uint8_t exit, uint16_t confidence) {
+  const mj_policy_asker* asked = (const mj_policy_asker*)asker;
+  const int32_t stored_uj = asked->stored_uj != NULL ? asked->stored_uj() : 0;
+  return mj_policy_go_on(asked->plan, asked->state, exit, confidence, stored_uj) != 0;
+}
+
+uint16_t mj_confidence(const mj_exponents* exponents, const int8_t* scores, uint16_t n) {
+  int8_t largest = -128;
+  uint32_t sum = 0;
+  uint16_t i;
+  for (i = 0; i < n; ++i) {
+    if (scores[i] > largest) {
+      largest = scores[i];
+    }
+  }
+  for (i = 0; i < n; ++i) {
+    const uint8_t distance = (uint8_t)(largest - scores[i]);
+    sum += ((uint32_t)exponents->high[distance >> 4] * exponents->low[distance & 15] + 0x4000u) >> 15;
+  }
+  /* 32768 / (sum / 32768), to nearest; the largest score alone weighs 32768. */
+  return (uint16_t)((((uint32_t)1 << 30) + sum / 2) / sum);
 }

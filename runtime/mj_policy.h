@@ -8,6 +8,8 @@
  *     mj_policy_begin(&plan, &state, now_ms, late_ms, stored_uj);           before the first unit of an inference
  *     if (!mj_policy_go_on(&plan, &state, exit, confidence, stored_uj)) ...  after every exit but the last
  *     mj_policy_end(&plan, &state, exit);                                    when the answer is given
+ *
+ * Emitted code asks by NAME_infer_until, to which mj_policy_ask is handed with an mj_policy_asker.
  */
 #ifndef MJ_POLICY_H
 #define MJ_POLICY_H
@@ -19,6 +21,19 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Scores of int8 d = 16 h + l below the largest have the weight high[h] * low[l], a share of 32768 each: exp(-d) at the scale
+   and the temperature of an exit. */
+typedef struct {
+  uint16_t high[16];
+  uint16_t low[16];
+} mj_exponents;
+
+/* The largest softmax of n int8 scores (1..32768 of them), as a share of 32768. */
+uint16_t mj_confidence(const mj_exponents* exponents, const int8_t* scores, uint16_t n);
+
+/* Whether to run on: asked after every exit but the last. Exits count from 0. */
+typedef uint8_t (*mj_go_on)(void* context, uint8_t exit, uint16_t confidence);
 
 /* Confidences are sorted into this many buckets per exit, the lowest first. */
 #define MJ_POLICY_BUCKETS 16
@@ -51,7 +66,8 @@ typedef struct {
   const uint16_t* go_on;        /* {levels, exits}: bit b set: go on in bucket b */
 } mj_policy_plan;
 
-/* Kept in non-volatile memory; all zero at first. */
+/* Kept in non-volatile memory; all zero at first. It steers decisions and nothing else: where a power cut meets
+   mj_policy_begin, the numbers of two inferences may be mixed until the next ones are learned. */
 typedef struct {
   uint8_t started;     /* an inference was begun before */
   uint8_t level;       /* of the present inference */
@@ -70,6 +86,15 @@ void mj_policy_begin(const mj_policy_plan* plan, mj_policy_state* state, uint32_
 int mj_policy_go_on(const mj_policy_plan* plan, const mj_policy_state* state, unsigned exit, uint16_t confidence, int32_t stored_uj);
 
 void mj_policy_end(const mj_policy_plan* plan, mj_policy_state* state, unsigned exit);
+
+/* The policy as an mj_go_on: its context is an mj_policy_asker. */
+typedef struct {
+  const mj_policy_plan* plan;
+  const mj_policy_state* state;
+  int32_t (*stored_uj)(void); /* energy stored now; NULL where nobody knows, which counts as none */
+} mj_policy_asker;
+
+uint8_t mj_policy_ask(void* asker, uint8_t exit, uint16_t confidence);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,8 @@ static uint8_t in_range(uint16_t position, uint16_t units) {
 
 #if MJ_NV_SLOTS == 1
 
-static uint8_t read_position(mj_kept* kept, uint16_t units, uint16_t* position) {
+static uint8_t read_position(mj_kept* kept, uint16_t units, const mj_decisions* decisions, uint16_t* position) {
+  (void)decisions;
   *position = mj_read_progress(&kept->progress);
   return in_range(*position, units);
 }
@@ -84,6 +85,19 @@ static uint8_t torn(const uint8_t* record, uint16_t from, uint16_t to) {
 #endif
 }
 
+/* Whether the inference may be done behind this position though units are left. */
+static uint8_t may_end(uint16_t position, const mj_decisions* decisions) {
+  uint8_t i;
+  for (i = 0; i < decisions->count; ++i) {
+    if (decisions->units[i] == (uint16_t)(position & ~MJ_PARITY)) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static uint16_t end_of(uint16_t position, uint16_t units) { return (uint16_t)((position & MJ_PARITY) | units); }
+
 static uint16_t previous_position(uint16_t position, uint16_t units) {
   const uint16_t number = (uint16_t)(position & ~MJ_PARITY);
   const uint16_t parity = (uint16_t)(position & MJ_PARITY);
@@ -104,19 +118,41 @@ static void write_position(mj_kept* kept, uint16_t position) {
   write_slot(kept, 1, position);
 }
 
-static uint8_t read_position(mj_kept* kept, uint16_t units, uint16_t* position) {
+/* Whether a commit leads from one position to the other. */
+static uint8_t leads(uint16_t from, uint16_t to, uint16_t units, const mj_decisions* decisions) {
+  return to == next_position(from, units) || (may_end(from, decisions) && to == end_of(from, units));
+}
+
+/* Whether a commit that leads to this position, or recovering from it, can have left the record. */
+static uint8_t torn_towards(const uint8_t* record, uint16_t to, uint16_t units, const mj_decisions* decisions) {
+  uint8_t i;
+  if (torn(record, previous_position(to, units), to)) {
+    return 1;
+  }
+  for (i = 0; i < decisions->count; ++i) {
+    const uint16_t from = (uint16_t)((to & MJ_PARITY) | decisions->units[i]);
+    if (to == end_of(to, units) && torn(record, from, to)) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static uint8_t read_position(mj_kept* kept, uint16_t units, const mj_decisions* decisions, uint16_t* position) {
   uint16_t first, second;
   const uint8_t first_good = decode(kept->progress[0], units, &first);
   const uint8_t second_good = decode(kept->progress[1], units, &second);
-  if (first_good && (second_good ? second == first || first == next_position(second, units)
-                                 : torn(kept->progress[1], previous_position(first, units), first))) {
+  if (first_good && (second_good ? second == first || leads(second, first, units, decisions)
+                                 : torn_towards(kept->progress[1], first, units, decisions))) {
     *position = first;
     if (!second_good || second != first) {
       write_slot(kept, 1, first);
     }
     return 1;
   }
-  if (!first_good && second_good && torn(kept->progress[0], second, next_position(second, units))) {
+  if (!first_good && second_good &&
+      (torn(kept->progress[0], second, next_position(second, units)) ||
+       (may_end(second, decisions) && torn(kept->progress[0], second, end_of(second, units))))) {
     *position = second;
     write_slot(kept, 0, second);
     return 1;
@@ -160,6 +196,11 @@ static void start_over(mj_kept* kept, const uint8_t* build, uint32_t epoch, uint
 }
 
 uint8_t mj_recover(mj_kept* kept, const uint8_t* build, uint16_t units, uint16_t* position) {
+  static const mj_decisions none = {NULL, 0};
+  return mj_recover_decisions(kept, build, units, &none, position);
+}
+
+uint8_t mj_recover_decisions(mj_kept* kept, const uint8_t* build, uint16_t units, const mj_decisions* decisions, uint16_t* position) {
   uint8_t different = 0;
   uint8_t damaged;
   uint8_t i;
@@ -174,7 +215,7 @@ uint8_t mj_recover(mj_kept* kept, const uint8_t* build, uint16_t units, uint16_t
     start_over(kept, build, 0, position);
     return MJ_OTHER_BUILD;
   }
-  if (damaged || !read_position(kept, units, position)) {
+  if (damaged || !read_position(kept, units, decisions, position)) {
     /* Numbers go up, so that no answer is taken for one that was delivered. */
     const uint32_t even = mj_epoch(kept, 0);
     const uint32_t odd = mj_epoch(kept, 1);
@@ -184,12 +225,19 @@ uint8_t mj_recover(mj_kept* kept, const uint8_t* build, uint16_t units, uint16_t
   return MJ_RESUMED;
 }
 
-void mj_commit(mj_kept* kept, uint16_t units, uint16_t* position) {
-  const uint16_t next = next_position(*position, units);
+static void commit(mj_kept* kept, uint16_t next, uint16_t* position) {
   mj_barrier();
   write_position(kept, next);
   mj_barrier();
   *position = next;
+}
+
+void mj_commit(mj_kept* kept, uint16_t units, uint16_t* position) {
+  commit(kept, next_position(*position, units), position);
+}
+
+void mj_commit_end(mj_kept* kept, uint16_t units, uint16_t* position) {
+  commit(kept, (uint16_t)((*position & MJ_PARITY) | units), position);
 }
 
 void mj_number_next(mj_kept* kept, uint16_t position) {

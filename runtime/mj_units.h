@@ -42,6 +42,17 @@ uint8_t mj_recover(mj_kept* kept, const uint8_t* build, uint16_t units, uint16_t
 /* The work up to *position is complete: makes the next position the one to go on from. */
 void mj_commit(mj_kept* kept, uint16_t units, uint16_t* position);
 
+/* Units that decide whether the inference goes on: behind each the next position may be "done". */
+typedef struct {
+  const uint16_t* units;
+  uint8_t count;
+} mj_decisions;
+
+/* mj_recover and mj_commit of firmware with decisions: the second one, behind a decision to stop, makes the inference done.
+   It stores what mj_commit stores, once, so a decision is either taken for good or has not been taken. */
+uint8_t mj_recover_decisions(mj_kept* kept, const uint8_t* build, uint16_t units, const mj_decisions* decisions, uint16_t* position);
+void mj_commit_end(mj_kept* kept, uint16_t units, uint16_t* position);
+
 uint32_t mj_epoch(const mj_kept* kept, uint8_t parity);
 /* Before the commit that ends an inference: the next one has the next number. */
 void mj_number_next(mj_kept* kept, uint16_t position);

@@ -11,7 +11,7 @@
 #include "mj/cli/command.h"
 #include "mj/flow/exits_job.h"
 #include "mj/io/onnx.h"
-#include "mj/report/svg.h"
+#include "mj/report/exits.h"
 
 namespace mj::cli {
 namespace {
@@ -47,18 +47,7 @@ std::vector<std::string> names_of(const std::string& list) {
 std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
 void print_tables(const Options& options, const ExitsJobResult& result) {
-  std::vector<std::vector<std::string>> rows;
-  for (std::size_t k = 0; k < result.exits.size(); ++k) {
-    const ExitFigures& exit = result.exits[k];
-    const bool end = k + 1 == result.exits.size();
-    rows.push_back({exit.name, exit.at, percent(exit.accuracy), to_text(exit.energy),
-                    end ? "" : to_text(exit.asking_energy), end ? "" : thousands(exit.parameters),
-                    end ? "" : bytes_text(exit.head_bytes), end ? "" : bytes_text(exit.state_bytes),
-                    end ? "" : fmt::format("{:.3f}", result.chosen.thresholds[k]), percent(result.chosen.test.answered[k])});
-  }
-  const std::vector<std::string> header{"exit",  "after",      "accuracy",  "energy so far", "asking",
-                                        "parameters", "bytes", "state", "threshold", "answers here"};
-  fmt::print("{}\n", table_text(header, rows));
+  fmt::print("{}\n", table_text(exits_header(), exits_rows(result)));
   fmt::print("head: {} parameters, {} in int8, {} of state\n", thousands(result.head_parameters), bytes_text(result.head_bytes),
              bytes_text(result.state_bytes));
   fmt::print("with these thresholds: {} for {} on average, {:+.2f} points and {:+.1f} % energy against the network without exits\n\n",
@@ -72,55 +61,6 @@ void print_tables(const Options& options, const ExitsJobResult& result) {
   }
   fmt::print("{}", table_text(std::vector<std::string>{"average energy", "of full", "accuracy"}, curve));
   fmt::print("written to {}\n", options.output);
-}
-
-nlohmann::ordered_json json_of(const CurvePoint& point) {
-  return {{"thresholds", point.thresholds},
-          {"energy_j", point.test.energy_j},
-          {"accuracy", point.test.accuracy},
-          {"validation_accuracy", point.validation_accuracy},
-          {"answered", point.test.answered}};
-}
-
-nlohmann::ordered_json json_of(const ExitsJobResult& result, const Options& options) {
-  nlohmann::ordered_json exits = nlohmann::ordered_json::array(), curve = nlohmann::ordered_json::array();
-  for (const ExitFigures& exit : result.exits) {
-    exits.push_back({{"name", exit.name},
-                     {"at", exit.at},
-                     {"accuracy", exit.accuracy},
-                     {"validation_accuracy", exit.validation_accuracy},
-                     {"energy_j", exit.energy.value},
-                     {"asking_energy_j", exit.asking_energy.value},
-                     {"parameters", exit.parameters},
-                     {"head_bytes", exit.head_bytes},
-                     {"state_bytes", exit.state_bytes},
-                     {"temperature", exit.temperature}});
-  }
-  for (const CurvePoint& point : result.curve) curve.push_back(json_of(point));
-  return {{"schema", 1},
-          {"method", options.method},
-          {"exits", exits},
-          {"head_parameters", result.head_parameters},
-          {"head_bytes", result.head_bytes},
-          {"state_bytes", result.state_bytes},
-          {"full_energy_j", result.full_energy.value},
-          {"full_accuracy", result.full_accuracy},
-          {"chosen", json_of(result.chosen)},
-          {"curve", curve},
-          {"n", result.test_images}};
-}
-
-/// Accuracy against energy: the exits themselves, and what thresholds make of them.
-std::string plot_of(const ExitsJobResult& result) {
-  Line fixed{"always stopping at one exit", "a", {}, {}}, adaptive{"confidence decides", "b", {}, {}};
-  std::vector<double> x, y;
-  const auto add = [&](Line& line, double energy_j, double accuracy) {
-    line.x.push_back(1e3 * energy_j), line.y.push_back(100 * accuracy);
-    x.push_back(line.x.back()), y.push_back(line.y.back());
-  };
-  for (const ExitFigures& exit : result.exits) add(fixed, exit.energy.value, exit.accuracy);
-  for (const CurvePoint& point : result.curve) add(adaptive, point.test.energy_j, point.test.accuracy);
-  return line_plot(axis_for("energy per inference (mJ)", x, true), axis_for("test accuracy (%)", y, false), {fixed, adaptive});
 }
 
 void run(Options& options) {
@@ -139,9 +79,11 @@ void run(Options& options) {
   const ExitsJobResult result =
       with_context(options.model.path, [&] { return run_exits_job(network, job, platform, progress); });
   write_onnx(options.output, result.graph);
-  if (!options.plot.empty()) write_file(options.plot, plot_of(result));
+  if (!options.plot.empty()) write_file(options.plot, exits_plot(result));
   if (!json_on_stdout(options.common)) print_tables(options, result);
-  write_json(options.common, json_of(result, options));
+  nlohmann::ordered_json json{{"schema", 1}, {"method", options.method}};
+  json.update(exits_json(result));
+  write_json(options.common, json);
 }
 
 }  // namespace

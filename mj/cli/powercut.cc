@@ -19,6 +19,7 @@ void print_result(const FirmwareFolder& folder, const PowercutResult& result) {
   const auto row = [](const char* what, const std::string& value) { fmt::print("  {:<34} {}\n", what, value); };
   fmt::print("{} (build {}), {} memory: {} units, {} writes per inference\n\n", folder.name, folder.build_id, folder.nvm,
              thousands(result.units), thousands(result.writes));
+  if (result.exits > 0) row("exits, each stopped at and passed", thousands(result.exits));
   row("units by themselves", thousands(result.isolated_units));
   if (result.single_cuts > 0) {
     row("single cuts", thousands(result.single_cuts));
@@ -148,6 +149,7 @@ void add_powercut(CLI::App& app) {
                                  {"nvm", folder.nvm},
                                  {"seed_bug", options->bug},
                                  {"units", result.units},
+                                 {"exits", result.exits},
                                  {"writes", result.writes},
                                  {"isolated_units", result.isolated_units},
                                  {"single_cuts", result.single_cuts},

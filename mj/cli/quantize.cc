@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "mj/base/error.h"
 #include "mj/base/text.h"
@@ -24,7 +25,7 @@ void add_quantize(CLI::App& app) {
     std::string data;
     std::string output;
     int images = 500;
-    double clip = 0;
+    std::optional<double> clip;
     int weight_bits = 8;
   };
   auto options = std::make_shared<Options>();
@@ -34,7 +35,7 @@ void add_quantize(CLI::App& app) {
   command.add_option("--data", options->data, "data set whose training images set the ranges (docs/data.md)")->required()->type_name("SET");
   command.add_option("-o,--output", options->output, "file for the int8 network (ONNX, quantise-dequantise pairs)")->required()->type_name("FILE");
   command.add_option("--images", options->images, "training images to calibrate on")->type_name("N")->check(CLI::Range(1, 1000000));
-  command.add_option("--clip", options->clip, "largest share of activations that may be clipped where that lowers the error")
+  command.add_option("--clip", options->clip, "largest share of activations that may be clipped where that lowers the error; 0 unless the network has exits")
       ->type_name("X")
       ->check(CLI::Range(0.0, 0.1));
   command.add_option("--weights", options->weight_bits, "bits of a weight; with 4, two are stored in a byte")
@@ -46,7 +47,8 @@ void add_quantize(CLI::App& app) {
     const Samples train = read_dataset(options->data, Half::kTrain).train;
     // Without the option a weight keeps what it asks for.
     const Graph asked = options->weight_bits == 8 ? graph : ask_for_weight_bits(graph, options->weight_bits);
-    const Graph lowered = quantize_on(asked, train, options->images, options->clip, options->common.seed);
+    const double clip = options->clip.value_or(usual_clip(graph));
+    const Graph lowered = quantize_on(asked, train, options->images, clip, options->common.seed);
     write_onnx(options->output, lowered);
     if (!json_on_stdout(options->common)) {
       fmt::print("{}: {} bytes of parameters in int8, {} in float; peak of activations {}; written to {}\n", options->model.path,

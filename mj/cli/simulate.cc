@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,7 @@
 #include "mj/base/units.h"
 #include "mj/cli/command.h"
 #include "mj/cli/harvest_options.h"
+#include "mj/emit/policy.h"
 #include "mj/report/harvest.h"
 
 namespace mj::cli {
@@ -19,7 +21,7 @@ struct Options {
   CommonOptions common;
   HarvestOptions harvest;
   std::string directory, capacitor, policy = "full";
-  std::string outcomes, model, data, write_outcomes, report;
+  std::string outcomes, model, data, write_outcomes, write_policy, report;
   std::int64_t limit = 0;
 };
 
@@ -54,6 +56,15 @@ void print(const HarvestComparison& result) {
   }
 }
 
+/// The plan is called as the file is.
+void write_policy(const Options& options, const HarvestComparison& result) {
+  if (!result.tables) fail("policy '{}' knows the answers, which no device does; --write-policy expects another", result.runs.front().policy);
+  const std::string name = std::filesystem::path(options.write_policy).stem().string();
+  const std::string comment = fmt::format("Policy {} of {} with a capacitor of {}.", result.runs.front().policy, result.plan.name,
+                                          si_text(result.scene.capacitor.capacitance_f, "F"));
+  write_file(options.write_policy, policy_header(*result.tables, name, comment));
+}
+
 }  // namespace
 
 void add_simulate(CLI::App& app) {
@@ -70,6 +81,7 @@ void add_simulate(CLI::App& app) {
   command.add_option("--limit", options->limit, "only the first N test images; 0 is all")->type_name("N")->check(CLI::NonNegativeNumber);
   command.add_option("--outcomes", options->outcomes, "answers computed before, instead of --model and --data")->type_name("FILE");
   command.add_option("--write-outcomes", options->write_outcomes, "keep the answers for later runs")->type_name("FILE");
+  command.add_option("--write-policy", options->write_policy, "keep the constants of the (first) policy as a C header for the firmware")->type_name("FILE");
   command.add_option("--report", options->report, "write a page with a timeline, plots and tables")->type_name("FILE");
   command.callback([options] {
     TerminalProgress progress;
@@ -86,6 +98,7 @@ void add_simulate(CLI::App& app) {
                                 si_text(scene.harvester.turn_on_v.value, "V"), to_text(Seconds{run.duration_s})));
     }
     if (!json_on_stdout(options->common)) print(result);
+    if (!options->write_policy.empty()) write_policy(*options, result);
     if (!options->report.empty()) write_file(options->report, harvest_html(result));
     write_json(options->common, harvest_json(result));
   });

@@ -10,6 +10,7 @@
 #include "mj/base/error.h"
 #include "mj/base/units.h"
 #include "mj/emit/firmware.h"
+#include "mj/ir/exits.h"
 #include "mj/ir/tensor.h"
 
 namespace mj {
@@ -95,6 +96,14 @@ std::string pixel_loop(const Program& program, std::size_t tables) {
                      bytes, tables, tables);
 }
 
+/// Headers of the runtime that the interface needs.
+std::string includes(const Program& program) {
+  std::string lines;
+  if (exit_count(program.graph) > 0) lines += "#include \"mj_policy.h\"\n";
+  if (is_intermittent(program)) lines += "#include \"mj_units.h\"\n";
+  return lines.empty() ? lines : "\n" + lines;
+}
+
 std::string state_summary(const Program& program) {
   return fmt::format("Call {0}_init once; then write an input, call {0}_infer and read the outputs.\n"
                      " * Nothing is allocated: all memory it writes is in {0}_state.", program.name);
@@ -126,6 +135,20 @@ const int8_t* {0}_output(const {0}_state* state, uint8_t k);
                  program.name, program.macro, state_bytes(program.graph), state_struct(program));
 }
 
+std::string whole_inference(const Program& program) {
+  std::string text = fmt::format("void {0}_infer({0}_state* state) {{\n", program.name);
+  std::string calls;
+  for (std::size_t i = 0; i < program.layers.size(); ++i) calls += layer_calls(program, i);
+  if (calls.empty()) {
+    text += "  (void)state;\n";
+  } else {
+    text += "  int8_t* arena = state->arena;\n";
+    if (scratch_bytes(program.graph) > 0) text += "  int16_t* scratch = state->scratch;\n";
+    text += calls + "  MJ_LAYER(end);\n";
+  }
+  return text + "}\n\n";
+}
+
 std::string continuous_code(const Program& program, const std::string& pixels) {
   const Graph& graph = program.graph;
   std::string text;
@@ -138,23 +161,10 @@ void {0}_set_input_u8({0}_state* state, const uint8_t* pixels) {{
   int8_t* to = {0}_input(state);
 {2}}}
 
-void {0}_infer({0}_state* state) {{
 )",
                  program.name, graph.inputs[0], pixels);
-  std::string calls;
-  for (std::size_t i = 0; i < program.layers.size(); ++i) {
-    if (program.layers[i].calls.empty()) continue;
-    calls += fmt::format("  MJ_LAYER({}); /* {} */\n", i, node_title(graph, i));
-    for (const KernelCall& call : program.layers[i].calls) calls += "  " + with_tile(call.text, whole_tile(call.extent));
-  }
-  if (calls.empty()) {
-    text += "  (void)state;\n";
-  } else {
-    text += "  int8_t* arena = state->arena;\n";
-    if (scratch_bytes(graph) > 0) text += "  int16_t* scratch = state->scratch;\n";
-    text += calls + "  MJ_LAYER(end);\n";
-  }
-  fmt::format_to(out, "}}\n\nconst int8_t* {0}_output(const {0}_state* state, uint8_t k) {{\n", program.name);
+  text += exit_count(graph) > 0 ? continuous_exits_code(program) : whole_inference(program);
+  fmt::format_to(out, "const int8_t* {0}_output(const {0}_state* state, uint8_t k) {{\n", program.name);
   if (graph.outputs.size() == 1) {
     return text + fmt::format("  (void)k;\n  return state->arena + AT_{};\n}}\n", graph.outputs[0]);
   }
@@ -166,6 +176,13 @@ void {0}_infer({0}_state* state) {{
 }
 
 }  // namespace
+
+std::string layer_calls(const Program& program, std::size_t node) {
+  if (program.layers[node].calls.empty()) return "";
+  std::string calls = fmt::format("  MJ_LAYER({}); /* {} */\n", node, node_title(program.graph, node));
+  for (const KernelCall& call : program.layers[node].calls) calls += "  " + with_tile(call.text, whole_tile(call.extent));
+  return calls;
+}
 
 std::string node_title(const Graph& graph, std::size_t i) {
   const Node& node = graph.nodes[i];
@@ -224,7 +241,7 @@ extern "C" {{
 {3})",
                  program.name, program.macro, program.build_id, value_macros(program.macro + "_INPUT", input_type(program)),
                  is_intermittent(program) ? units_summary(program) : state_summary(program),
-                 is_intermittent(program) ? "\n#include \"mj_units.h\"\n" : "");
+                 includes(program));
   fmt::format_to(out, "\n#define {}_OUTPUTS {}\n", program.macro, graph.outputs.size());
   for (std::size_t k = 0; k < graph.outputs.size(); ++k) {
     fmt::format_to(out, "/* output {}: {} */\n{}", k, comment_text(graph.value(graph.outputs[k]).name),
@@ -235,6 +252,7 @@ extern "C" {{
                    program.macro, graph.class_names.size());
   }
   text += is_intermittent(program) ? units_interface(program) : continuous_interface(program);
+  if (exit_count(graph) > 0) text += exits_interface(program);
   return text + R"(
 #ifdef __cplusplus
 }
@@ -268,6 +286,7 @@ std::string print_code(const Program& program) {
   if (!graph.class_names.empty()) {
     text += class_names(program);
   }
+  if (exit_count(graph) > 0) text += exits_definitions(program);
 
   return text + (is_intermittent(program) ? units_code(program, pixel_loop(program, tables.size()))
                                          : continuous_code(program, pixel_loop(program, tables.size())));

@@ -12,6 +12,7 @@
 #include "mj/base/text.h"
 #include "mj/base/units.h"
 #include "mj/emit/firmware.h"
+#include "mj/ir/exits.h"
 #include "mj/pass/plan_units.h"
 
 namespace mj {
@@ -90,6 +91,31 @@ Json value_json(const Graph& graph, ValueId id) {
 /// A double that prints in the same digits everywhere.
 Json number(double value) { return Json::parse(number_text(value)); }
 
+/// Where the network may answer, the end last.
+Json exits_json(const Program& program, const Platform* platform, const Estimate* estimate) {
+  const Graph& graph = program.graph;
+  const std::vector<std::int32_t> answers = answer_nodes(graph);
+  const std::vector<double> temperatures = exit_temperatures(graph), thresholds = exit_thresholds(graph);
+  std::vector<std::int64_t> units;
+  if (is_intermittent(program)) units = decision_units(graph);
+  std::vector<double> energies;
+  if (platform && estimate) energies = exit_energies(program, *platform, *estimate);
+  Json list = Json::array();
+  for (std::size_t k = 0; k < answers.size(); ++k) {
+    Json exit;
+    exit["name"] = graph.value(graph.outputs[k]).name;
+    exit["node"] = answers[k];
+    if (!units.empty()) exit["unit"] = units[k];
+    if (!energies.empty()) exit["energy_j"] = number(energies[k]);
+    if (k + 1 < answers.size()) {
+      exit["temperature"] = number(temperatures[k]);
+      if (!thresholds.empty()) exit["threshold"] = number(thresholds[k]);
+    }
+    list.push_back(exit);
+  }
+  return list;
+}
+
 Json layer_json(const Graph& graph, std::size_t i, const Estimate* estimate) {
   const Node& node = graph.nodes[i];
   const Cost counts = cost(graph, node);
@@ -136,13 +162,14 @@ standard output. For a target, compile `{0}.c` and the `mj_*.c` files with its c
 
 Build {2}, model {3}.
 
-## Memory
+{7}## Memory
 
 The state takes {4}, all of it volatile: {5} of activations and {6} of scratch.
 
 )",
                  program.name, graph.type(graph.inputs[0]).bytes(), program.build_id, program.model_hash,
-                 bytes_text(state_bytes(graph)), bytes_text(graph.plan->arena_bytes), bytes_text(scratch_bytes(graph)));
+                 bytes_text(state_bytes(graph)), bytes_text(graph.plan->arena_bytes), bytes_text(scratch_bytes(graph)),
+                 exit_count(graph) > 0 ? exits_readme(program) : "");
   text += memory_map(graph);
   if (platform && estimate) {
     text += budget_table(*platform, *estimate);
@@ -170,6 +197,7 @@ std::string print_manifest(const Program& program, const Platform* platform, con
     json["outputs"].push_back(value_json(graph, output));
   }
   json["class_names"] = graph.class_names;
+  if (exit_count(graph) > 0) json["exits"] = exits_json(program, platform, estimate);
   json["buffers"] = Json::array();
   for (const Buffer& buffer : graph.plan->buffers) {
     json["buffers"].push_back(Json{{"value", graph.value(buffer.value).name},
@@ -198,7 +226,7 @@ std::string print_manifest(const Program& program, const Platform* platform, con
     json["boot_energy_j"] = joules(units.restart_pj);
     json["commit_energy_j"] = joules(units.commit_pj);
     json["commit_bytes"] = program.nvm->progress_bytes;
-    json["result_bytes"] = result_offsets(program).back();
+    json["result_bytes"] = result_bytes(program);
     json["arena_lower_bound_bytes"] = unit_arena_lower_bound(graph);
     json["input_offset"] = std::ranges::find(graph.plan->buffers, graph.inputs[0], &Buffer::value)->offset;
     json["units"] = "@units@";

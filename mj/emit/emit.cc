@@ -11,6 +11,7 @@
 #include "mj/emit/firmware.h"
 #include "mj/emit/machines.h"
 #include "mj/emit/runtime_files.h"
+#include "mj/ir/exits.h"
 #include "mj/ir/text.h"
 #include "mj/ir/verify.h"
 #include "mj/pass/plan_units.h"
@@ -112,6 +113,7 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
     }
     called.insert({"mj_units.h", "mj_copy.c"});
   }
+  if (exit_count(lowered) > 0) called.insert("mj_policy.h");
   for (const LayerCode& layer : program.layers) {
     called.insert(layer.runtime.begin(), layer.runtime.end());
   }

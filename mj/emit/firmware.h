@@ -43,6 +43,8 @@ std::string units_interface(const Program& program);
 std::string units_code(const Program& program, const std::string& pixels);
 /// Offset of every output in a result, each at a word of the non-volatile memory; the last entry is their total.
 std::vector<Bytes> result_offsets(const Program& program);
+/// Bytes of one result: the outputs, and with exits which of them was reached last.
+Bytes result_bytes(const Program& program);
 /// The manifest's `units`, one a line.
 std::string unit_list(const Program& program, const Platform& platform);
 /// Bytes of the non-volatile struct.
@@ -51,6 +53,21 @@ Bytes nonvolatile_bytes(const Program& program);
 Bytes volatile_bytes(const Program& program);
 /// The README up to the memory map.
 std::string units_readme(const Program& program);
+
+// What the code of a network with exits has besides (exits.cc).
+std::string exits_interface(const Program& program);
+std::string exits_definitions(const Program& program);
+/// `NAME_infer`, `NAME_infer_until` and `NAME_confidence`.
+std::string continuous_exits_code(const Program& program);
+/// `NAME_step`, `NAME_infer` and their forms that ask at exits.
+std::string intermittent_exits_code(const Program& program);
+std::string exits_readme(const Program& program);
+/// The units that decide at the exits; the last one only records that the end was reached.
+std::vector<std::int64_t> decision_units(const Graph& graph);
+/// From the start of an inference to the answer of each exit, the end last: joules, commits included.
+std::vector<double> exit_energies(const Program& program, const Platform& platform, const Estimate& estimate);
+/// The calls of one node for whole layers.
+std::string layer_calls(const Program& program, std::size_t node);
 
 /// "3: conv2d conv1 -> 26x26x8", for comments.
 std::string node_title(const Graph& graph, std::size_t i);

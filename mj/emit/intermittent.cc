@@ -9,6 +9,7 @@
 
 #include "mj/base/units.h"
 #include "mj/emit/firmware.h"
+#include "mj/ir/exits.h"
 #include "mj/ir/tiles.h"
 
 namespace mj {
@@ -46,6 +47,9 @@ std::string case_text(std::size_t index, const KernelCall& call) {
   return fmt::format("    case {}: {{\n{}      {}      break;\n    }}\n", index, definitions, text);
 }
 
+/// Where in a result stands which output the inference has come to, behind them all and in a word of its own.
+Bytes reached_offset(const Program& program) { return result_offsets(program).back(); }
+
 KernelCall delivery(const Program& program, std::size_t k) {
   const Bytes offset = result_offsets(program)[k];
   const std::string to = offset == 0 ? "result" : fmt::format("result + {}", offset);
@@ -73,8 +77,11 @@ std::string dispatch(const Program& program) {
     const Tiling& tiling = units_of(program).tilings[i];
     const auto node = static_cast<std::size_t>(tiling.node);
     const auto part = static_cast<std::size_t>(tiling.part);
-    if (node == graph.nodes.size()) {
+    if (tiling.node == delivery_index(graph)) {
       cases += case_text(i, delivery(program, part));
+    } else if (tiling.node == decision_index(graph)) {
+      cases += fmt::format("    /* the answer of {} is there */\n    case {}:\n      mj_store_i8(result + {}, {});\n      break;\n",
+                           comment_text(graph.value(graph.outputs[part]).name), i, reached_offset(program), part);
     } else {
       if (part == 0) cases += fmt::format("    /* {} */\n", node_title(graph, node));
       cases += case_text(i, program.layers[node].calls[part]);
@@ -114,7 +121,7 @@ std::string build_bytes(const Program& program) {
 
 Bytes nonvolatile_bytes(const Program& program) {
   const Bytes head = in_words(program, program.nvm->progress_bytes) + in_words(program, 8) + 2 * in_words(program, 4);
-  const Bytes bytes = head + 2 * result_offsets(program).back() + program.graph.plan->arena_bytes;
+  const Bytes bytes = head + 2 * result_bytes(program) + program.graph.plan->arena_bytes;
   const Bytes alignment = program.nvm->name == "fram" ? 2 : units_of(program).word_bytes;
   return (bytes + alignment - 1) / alignment * alignment;
 }
@@ -150,7 +157,7 @@ standard output. For a target, compile `{0}.c` and the `mj_*.c` files with its c
 
 Build {4}, model {5}.
 
-## Units
+{14}## Units
 
 {6} units, planned for charges of {7}; the costliest takes {8}, of which {9} are its commit. Booting and recovering take
 {10}.
@@ -163,7 +170,8 @@ Non-volatile: {11}, of which {12} of activations. Volatile: {13}.
                      program.name, program.macro, program.nvm->name, graph.type(graph.inputs[0]).bytes(), program.build_id,
                      program.model_hash, units.units(), joules_text(units.charge_pj), joules_text(costliest(units)),
                      joules_text(units.commit_pj), joules_text(units.restart_pj), bytes_text(nonvolatile_bytes(program)),
-                     bytes_text(graph.plan->arena_bytes), bytes_text(volatile_bytes(program)));
+                     bytes_text(graph.plan->arena_bytes), bytes_text(volatile_bytes(program)),
+                     exit_count(graph) > 0 ? exits_readme(program) : "");
 }
 
 std::string units_summary(const Program& program) {
@@ -241,13 +249,45 @@ uint32_t {0}_epoch(const {0}_state* state);
 uint8_t {0}_next({0}_state* state);
 )",
                      program.name, program.macro, units_of(program).units(), nonvolatile_bytes(program),
-                     result_offsets(program).back(), graph.plan->arena_bytes, volatile_bytes(program), member);
+                     result_bytes(program), graph.plan->arena_bytes, volatile_bytes(program), member);
 }
+
+namespace {
+
+std::string steps_code(const Program& program) {
+  return fmt::format(R"(uint8_t {0}_step({0}_state* state) {{
+  mj_unit unit;
+  uint16_t tiling;
+  if (number(state) >= {1}_UNITS) {{
+    return 0;
+  }}
+  tiling = mj_find_unit(tilings, number(state), &unit);
+  run_unit(state, tiling, &unit);
+  mj_commit(&state->kept->kept, {1}_UNITS, &state->lost.position);
+  return 1;
+}}
+
+uint8_t {0}_infer({0}_state* state) {{
+  while (number(state) < {1}_UNITS && mj_may_go_on()) {{
+    (void){0}_step(state);
+  }}
+  return {0}_phase(state) == {1}_DONE;
+}}
+
+)",
+                     program.name, program.macro);
+}
+
+}  // namespace
 
 std::string units_code(const Program& program, const std::string& pixels) {
   const Graph& graph = program.graph;
   std::vector<Bytes> offsets = result_offsets(program);
   offsets.pop_back();
+  const bool exits = exit_count(graph) > 0;
+  const std::string recovery =
+      fmt::format("{}(&kept->kept, build, {}_UNITS, {}&state->lost.position)", exits ? "mj_recover_decisions" : "mj_recover",
+                  program.macro, exits ? "&decisions, " : "");
   std::string text = fmt::format(R"(/* The plan of units holds for memory that writes words of this size. */
 typedef char assert_word_bytes[MJ_NV_WORD == {} ? 1 : -1];
 
@@ -256,9 +296,16 @@ static const uint8_t build[MJ_BUILD_BYTES] = {{{}}};
 )",
                                  units_of(program).word_bytes, build_bytes(program));
   text += tilings(program) + delivery_boxes(program) + dispatch(program);
+  if (exits) {
+    std::vector<std::int64_t> decisions = decision_units(graph);
+    decisions.pop_back();  // the end decides nothing
+    text += fmt::format("/* Units that decide at the exits whether to go on. */\nstatic const uint16_t decision_units[{0}_EXITS] = {{{1}}};\n"
+                        "static const mj_decisions decisions = {{decision_units, {0}_EXITS}};\n\n",
+                        program.macro, fmt::join(decisions, ", "));
+  }
   text += fmt::format(R"(uint8_t {0}_recover({0}_state* state, {0}_nonvolatile* kept) {{
   state->kept = kept;
-  return mj_recover(&kept->kept, build, {1}_UNITS, &state->lost.position);
+  return {6};
 }}
 
 static uint16_t number(const {0}_state* state) {{ return (uint16_t)(state->lost.position & ~MJ_PARITY); }}
@@ -285,26 +332,7 @@ uint8_t {0}_set_input_u8({0}_state* state, const uint8_t* pixels) {{
   return 1;
 }}
 
-uint8_t {0}_step({0}_state* state) {{
-  mj_unit unit;
-  uint16_t tiling;
-  if (number(state) >= {1}_UNITS) {{
-    return 0;
-  }}
-  tiling = mj_find_unit(tilings, number(state), &unit);
-  run_unit(state, tiling, &unit);
-  mj_commit(&state->kept->kept, {1}_UNITS, &state->lost.position);
-  return 1;
-}}
-
-uint8_t {0}_infer({0}_state* state) {{
-  while (number(state) < {1}_UNITS && mj_may_go_on()) {{
-    (void){0}_step(state);
-  }}
-  return {0}_phase(state) == {1}_DONE;
-}}
-
-/* The inference at work has the parity of the position; the last answer has the other one, unless it is this. */
+{5}/* The inference at work has the parity of the position; the last answer has the other one, unless it is this. */
 static uint8_t answered(const {0}_state* state) {{
   const uint8_t parity = (uint8_t)(state->lost.position >> 15);
   return {0}_phase(state) == {1}_DONE ? parity : (uint8_t)(parity ^ 1u);
@@ -326,7 +354,12 @@ uint8_t {0}_next({0}_state* state) {{
   return 1;
 }}
 )",
-                      program.name, program.macro, graph.inputs[0], pixels, fmt::join(offsets, ", "));
+                      program.name, program.macro, graph.inputs[0], pixels, fmt::join(offsets, ", "),
+                      exits ? intermittent_exits_code(program) : steps_code(program), recovery);
+  if (exits) {
+    text += fmt::format("\nuint8_t {0}_exit(const {0}_state* state) {{ return (uint8_t)state->kept->result[answered(state)][{1}]; }}\n",
+                        program.name, reached_offset(program));
+  }
   return text;
 }
 

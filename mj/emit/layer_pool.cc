@@ -43,6 +43,34 @@ void print_pool(const Pool& op, Layer& layer, std::int64_t whole, const char* fu
              {"&" + pool, kTile, layer.operand(0), layer.result()});
 }
 
+/// An avg_pool whose output has a quantisation of its own: every row of it is a mean over the rows of its windows.
+void print_requantizing_pool(const AvgPool& op, Layer& layer) {
+  const Shape &in = layer.input(0).shape, &out = layer.output().shape;
+  const Affine x = int8_affine(layer.input(0), "input"), y = int8_affine(layer.output(), "output");
+  if (op.pad != Padding{}) fail("output is quantised differently from the input; expected the same where windows are padded");
+  const std::int64_t count = op.kernel[0] * op.kernel[1];
+  int16_text(count, "number of elements in a window");
+  const FixedPoint factor = mean_factor(x, y, count);
+  const Int8Limits limits = int8_limits(op.clamp, y);
+  const auto pair = [](std::int64_t a, std::int64_t b) { return fmt::format("{{{}, {}}}", a, b); };
+  const std::string mean = layer.define("mj_mean", {{"size", pair(out[1], out[2])},
+                                                    {"step", pair(op.stride[1] * in[2], 1)},
+                                                    {"reduced_size", pair(op.kernel[0], op.kernel[1])},
+                                                    {"reduced_step", pair(in[1] * in[2], in[2])},
+                                                    {"in_sum_zero", std::to_string(x.zero_point * count)},
+                                                    {"multiplier", std::to_string(factor.multiplier)},
+                                                    {"shift", std::to_string(factor.shift)},
+                                                    {"out", output_text(y, limits)}});
+  const auto behind = [](const std::string& place, std::int64_t offset) {
+    return offset == 0 ? place : fmt::format("{} + {}", place, offset);
+  };
+  for (std::int64_t row = 0; row < out[0]; ++row) {
+    layer.call("mj_mean_over", "mj_mean.c", {out[1]},
+               {"&" + mean, kTile, behind(layer.operand(0), row * op.stride[0] * in[1] * in[2]),
+                behind(layer.result(), row * out[1] * out[2])});
+  }
+}
+
 /// Dimensions of size > 1 that are kept, and those that are averaged, each with its step; neighbours merged.
 struct Reduction {
   std::vector<std::int64_t> kept_size, kept_step, reduced_size, reduced_step;
@@ -86,6 +114,7 @@ void make_two(std::vector<std::int64_t>& size, std::vector<std::int64_t>& step, 
 void print_op(const MaxPool& op, Layer& layer) { print_pool(op, layer, 0, "mj_max_pool"); }
 
 void print_op(const AvgPool& op, Layer& layer) {
+  if (pool_requantizes(layer.input(0), layer.output())) return print_requantizing_pool(op, layer);
   const std::int64_t whole = op.count_include_pad ? op.kernel[0] * op.kernel[1] : 0;
   const bool can_be_empty = op.pad[0] >= op.kernel[0] || op.pad[1] >= op.kernel[1] || op.pad[2] >= op.kernel[0] ||
                             op.pad[3] >= op.kernel[1];

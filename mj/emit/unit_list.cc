@@ -8,6 +8,7 @@
 #include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/emit/firmware.h"
+#include "mj/ir/exits.h"
 #include "mj/pass/plan_units.h"
 
 namespace mj {
@@ -27,7 +28,7 @@ Bytes offset_of(const Graph& graph, ValueId value) {
 /// {"in": "arena", "partial" or "result", "begin", "run", "loops": [[count, step], ...]}.
 Json region_json(const Program& program, const Tiling& tiling, const Region& region) {
   Json json;
-  const bool result = region.place == Region::Place::kResult;
+  const bool result = region.place == Region::Place::kResult || region.place == Region::Place::kReached;
   json["in"] = result ? "result" : region.place == Region::Place::kPartial ? "partial" : "arena";
   switch (region.place) {
     case Region::Place::kValue:
@@ -38,6 +39,9 @@ Json region_json(const Program& program, const Tiling& tiling, const Region& reg
       break;
     case Region::Place::kResult:
       json["begin"] = region.begin + result_offsets(program)[static_cast<std::size_t>(region.index)];
+      break;
+    case Region::Place::kReached:
+      json["begin"] = result_offsets(program).back();
       break;
   }
   json["run"] = region.run;
@@ -71,13 +75,18 @@ std::vector<Bytes> result_offsets(const Program& program) {
   return offsets;
 }
 
+Bytes result_bytes(const Program& program) {
+  const bool exits = exit_count(program.graph) > 0;
+  return result_offsets(program).back() + (exits ? program.graph.plan->units->word_bytes : 0);
+}
+
 std::string unit_list(const Program& program, const Platform& platform) {
   const Graph& graph = program.graph;
   std::string text = "[";
   for (const Tiling& tiling : graph.plan->units->tilings) {
-    const bool delivers = static_cast<std::size_t>(tiling.node) == graph.nodes.size();
+    const bool delivers = tiling.node == delivery_index(graph), decides = tiling.node == decision_index(graph);
     const Extent extent = extents(graph, tiling.node)[static_cast<std::size_t>(tiling.part)];
-    const Cost total = delivers ? Cost{} : cost(graph, graph.nodes[static_cast<std::size_t>(tiling.node)]);
+    const Cost total = delivers || decides ? Cost{} : cost(graph, graph.nodes[static_cast<std::size_t>(tiling.node)]);
     for (std::int64_t k = 0; k < tiling.count; ++k) {
       const Tile tile = tile_of(tiling, extent, k);
       const Accesses touched = accesses(graph, tiling, extent, tile);
@@ -85,8 +94,8 @@ std::string unit_list(const Program& program, const Platform& platform) {
       const double cycles = kernel_cycles(counts, platform);
       Json unit;
       unit["index"] = tiling.first + k;
-      unit["node"] = tiling.node;
-      unit["op"] = delivers ? "delivery" : op_name(graph.nodes[static_cast<std::size_t>(tiling.node)].op);
+      unit["node"] = decides ? delivery_index(graph) : tiling.node;
+      unit["op"] = delivers ? "delivery" : decides ? "exit" : op_name(graph.nodes[static_cast<std::size_t>(tiling.node)].op);
       unit["energy_j"] = number(cycles * platform.energy_per_cycle_j.value);
       unit["cycles"] = number(cycles);
       unit["nvm_read_bytes"] = bytes_of(touched.reads) + counts.weight_bytes;

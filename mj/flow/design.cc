@@ -48,6 +48,22 @@ TrainOptions distil_options(const Spec& spec, Device device) {
   return options;
 }
 
+ExitsJob exits_job(const Spec& spec, Device device, const std::filesystem::path& work) {
+  ExitsJob job;
+  job.at = spec.exits->at;
+  job.most = spec.exits->count;
+  job.head = spec.exits->head;
+  job.training.epochs = spec.exits->epochs;
+  job.training.learning_rate = spec.exits->learning_rate;
+  job.training.seed = spec.seed;
+  job.training.device = device;
+  job.training.checkpoint = work / "exits.checkpoint";
+  job.views = spec.exits->views;
+  job.augment = {.crop_pad = spec.crop, .flip = spec.flip};
+  job.drop = spec.exits->drop;
+  return job;
+}
+
 /// The network to teach: fresh weights, fed like the teacher.
 Graph fresh_student(const Architecture& architecture, const Graph& teacher, std::int64_t classes, std::uint64_t seed) {
   Graph graph = build(architecture, teacher.type(teacher.inputs[0]).shape, classes, RandomStream(seed, kInitial).next());
@@ -186,9 +202,17 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   result.epoch_accuracy = trained.epoch_accuracy;
   result.student_validation_accuracy = trained.validation_accuracy;
 
+  const Graph bare_student = simplify(result.student);
+  if (spec.exits) {
+    meter.begin("exits");
+    result.exits = train_exits(result.student, split, exits_job(spec, options.device, work), result.platform, progress);
+    meter.add_macs(result.exits->macs);
+    result.student = result.exits->graph;
+  }
+
   meter.begin("quantise");
   const Graph simple_student = simplify(result.student);
-  result.lowered = quantize_on(simple_student, split.train, spec.calibration, 0, spec.seed);
+  result.lowered = quantize_on(simple_student, split.train, spec.calibration, usual_clip(simple_student), spec.seed);
   meter.add_macs(total_macs(simple_student) * std::min<std::int64_t>(spec.calibration, split.train.size()));
 
   meter.begin("emit");
@@ -206,10 +230,12 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   const Samples& test = final_data.test;
   result.test_images = test.size();
   result.teacher.accuracy = accuracy(logits(simple_teacher, test, options.device), test.labels, data.classes());
-  result.student_float_accuracy = accuracy(logits(simple_student, test, options.device), test.labels, data.classes());
+  if (result.exits) measure_exits(*result.exits, test, options.device, progress);
+  result.student_float_accuracy = accuracy(logits(bare_student, test, options.device), test.labels, data.classes());
   const SetRun run = run_set(result.lowered, test, "evaluating the int8 student", progress);
   meter.add_macs((total_macs(simple_teacher) + 2 * total_macs(simple_student)) * test.size());
   result.result.accuracy = run.accuracy.back();
+  if (result.exits) result.int8_exit_accuracy = run.accuracy;
   result.confusion.assign(static_cast<std::size_t>(data.classes() * data.classes()), 0);
   for (std::size_t i = 0; i < test.labels.size(); ++i) {
     ++result.confusion[static_cast<std::size_t>(test.labels[i] * data.classes() + run.answers.back()[i])];

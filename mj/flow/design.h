@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "mj/base/progress.h"
+#include "mj/flow/exits_job.h"
 #include "mj/flow/host_check.h"
 #include "mj/flow/identify.h"
 #include "mj/flow/meter.h"
@@ -51,7 +53,10 @@ struct DesignResult {
   std::vector<double> epoch_accuracy;
   std::vector<std::int64_t> confusion;  ///< row-major {label, answer}, int8 student on test
 
-  Graph student;  ///< float, trained
+  std::optional<ExitsJobResult> exits;      ///< of the float student, where the spec asks for them
+  std::vector<double> int8_exit_accuracy;   ///< on test, the end last; empty without exits
+
+  Graph student;  ///< float, trained, with its exits
   Graph lowered;  ///< int8, planned
   Estimate estimate;
   HostCheck host_check;
@@ -65,7 +70,7 @@ struct DesignOptions {
   Device device = Device::kAuto;
 };
 
-/// The whole job: characterise, identify, distil, quantise, emit, check on the host, measure on test. Writes teacher.onnx,
+/// The whole job: characterise, identify, distil, add exits, quantise, emit, check on the host, measure on test. Writes teacher.onnx,
 /// student.onnx, student_int8.onnx and firmware/ into `spec.output`; checkpoints live in `spec.output`/work.
 DesignResult design(const Spec& spec, const DesignOptions& options, Progress& progress);
 

@@ -9,7 +9,6 @@
 #include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/base/text.h"
-#include "mj/data/dataset.h"
 #include "mj/flow/deploy.h"
 #include "mj/flow/exit_ensemble.h"
 #include "mj/flow/run_set.h"
@@ -123,18 +122,38 @@ void record(Graph& graph, const ExitsJobResult& result) {
 
 }  // namespace
 
+namespace {
+
+std::vector<double> energies_of(const ExitsJobResult& result) {
+  std::vector<double> energy_j;
+  for (const ExitFigures& exit : result.exits) energy_j.push_back(exit.energy.value);
+  return energy_j;
+}
+
+}  // namespace
+
 ExitsJobResult run_exits_job(const Graph& network, const ExitsJob& job, const Platform& platform, Progress& progress) {
+  // What cannot be is refused before the data are read.
   const std::vector<ExitPoint> points = choose_exits(network, job, platform);
   if (!job.thresholds.empty()) check_thresholds(job.thresholds, points.size());
   const DataSet data = read_dataset(job.data, Half::kTrain);
-  require_samples_fit(network, data.train);
   const Split split = split_validation(data.train, job.validation, RandomStream(job.training.seed, 1).next());
+  ExitsJobResult result = train_exits(network, split, job, platform, progress);
+  measure_exits(result, read_dataset(job.data, Half::kTest).test, job.training.device, progress);
+  return result;
+}
+
+ExitsJobResult train_exits(const Graph& network, const Split& split, const ExitsJob& job, const Platform& platform,
+                           Progress& progress) {
+  const std::vector<ExitPoint> points = choose_exits(network, job, platform);
+  if (!job.thresholds.empty()) check_thresholds(job.thresholds, points.size());
+  require_samples_fit(network, split.train);
 
   const Graph frozen = simplify(feature_network(network, points, job.head));
   TrainOptions seen;
   seen.seed = job.training.seed;
   seen.device = job.training.device;
-  if (data.train.shape.size() == 3 && data.train.pixels()) seen.augment = job.augment;
+  if (split.train.shape.size() == 3 && split.train.pixels()) seen.augment = job.augment;
   const int views = seen.augment.any() ? job.views : 1;
   const Features train =
       collect_features(frozen, split.train, views, seen, job.features, job.most_feature_bytes, progress);
@@ -155,29 +174,22 @@ ExitsJobResult run_exits_job(const Graph& network, const ExitsJob& job, const Pl
   result.exits = figures(points, result.graph, platform);
   result.full_energy = estimate(lower_for_estimate(network), platform).energy;
   result.training_images = split.train.size();
-  std::vector<double> energy_j;
+  // A training step is a forward pass and two of its size backward.
+  result.macs = total_macs(frozen) * (split.train.size() * views + split.validation.size()) +
+                3 * total_macs(fresh.graph) * split.train.size() * training.epochs;
   for (std::size_t k = 0; k < result.exits.size(); ++k) {
     ExitFigures& exit = result.exits[k];
     exit.temperature = temperatures[k];
     exit.validation_accuracy = accuracy(answers[k], split.validation.labels, class_count(network));
-    energy_j.push_back(exit.energy.value);
     result.head_parameters += exit.parameters;
     result.head_bytes += exit.head_bytes;
     result.state_bytes = std::max(result.state_bytes, exit.state_bytes);
   }
 
-  const DataSet final_data = read_dataset(job.data, Half::kTest);
-  result.test_images = final_data.test.size();
-  const auto test_logits = all_outputs(simplify(result.graph), final_data.test, job.training.device, progress);
+  const std::vector<double> energy_j = energies_of(result);
   const ExitAnswers on_validation = exit_answers(answers, split.validation.labels, temperatures);
-  const ExitAnswers on_test = exit_answers(test_logits, final_data.test.labels, temperatures);
-  for (std::size_t k = 0; k < result.exits.size(); ++k) {
-    result.exits[k].accuracy = accuracy(test_logits[k], final_data.test.labels, class_count(network));
-  }
-  result.full_accuracy = result.exits.back().accuracy;
   const auto point = [&](const std::vector<double>& thresholds) {
-    return CurvePoint{thresholds, outcome_of(on_validation, energy_j, thresholds).accuracy,
-                      outcome_of(on_test, energy_j, thresholds)};
+    return CurvePoint{thresholds, outcome_of(on_validation, energy_j, thresholds).accuracy, {}};
   };
   for (const std::vector<double>& thresholds : threshold_curve(on_validation, energy_j)) {
     result.curve.push_back(point(thresholds));
@@ -193,6 +205,21 @@ ExitsJobResult run_exits_job(const Graph& network, const ExitsJob& job, const Pl
   }
   record(result.graph, result);
   return result;
+}
+
+void measure_exits(ExitsJobResult& result, const Samples& test, Device device, Progress& progress) {
+  result.test_images = test.size();
+  const std::vector<double> energy_j = energies_of(result);
+  const auto logits = all_outputs(simplify(result.graph), test, device, progress);
+  std::vector<double> temperatures;
+  for (std::size_t k = 0; k < result.exits.size(); ++k) {
+    result.exits[k].accuracy = accuracy(logits[k], test.labels, class_count(result.graph));
+    temperatures.push_back(result.exits[k].temperature);
+  }
+  result.full_accuracy = result.exits.back().accuracy;
+  const ExitAnswers answers = exit_answers(logits, test.labels, temperatures);
+  for (CurvePoint& point : result.curve) point.test = outcome_of(answers, energy_j, point.thresholds);
+  result.chosen.test = outcome_of(answers, energy_j, result.chosen.thresholds);
 }
 
 }  // namespace mj

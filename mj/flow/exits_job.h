@@ -9,6 +9,7 @@
 
 #include "mj/base/progress.h"
 #include "mj/base/units.h"
+#include "mj/data/dataset.h"
 #include "mj/flow/exit_thresholds.h"
 #include "mj/learn/exits.h"
 #include "mj/platform/platform.h"
@@ -64,7 +65,16 @@ struct ExitsJobResult {
   CurvePoint chosen;                  ///< the given thresholds, or the cheapest that cost at most `drop` on validation
   std::int64_t test_images = 0;
   std::int64_t training_images = 0;
+  std::int64_t macs = 0;              ///< of the training: the network on every view, the head on every epoch
 };
+
+/// Chooses exits and trains, fits and thresholds them on train and validation alone; what is measured on test is left zero.
+/// `job.data`, `job.validation` are not looked at. Throws `Error` as below.
+ExitsJobResult train_exits(const Graph& network, const Split& split, const ExitsJob& job, const Platform& platform,
+                           Progress& progress);
+
+/// Fills in what is measured on test: when all is decided, once.
+void measure_exits(ExitsJobResult& result, const Samples& test, Device device, Progress& progress);
 
 /// Energy is that of `platform`. Throws `Error` when data and network do not match, exits do not exist or there are none,
 /// and on thresholds outside 0..1.

@@ -12,7 +12,9 @@
 #include "mj/flow/run_set.h"
 #include "mj/harvest/bound.h"
 #include "mj/ir/evaluate.h"
+#include "mj/ir/exits.h"
 #include "mj/ir/int8.h"
+#include "runtime/mj_policy.h"
 
 namespace mj {
 namespace {
@@ -32,12 +34,36 @@ std::vector<double> scores(const Tensor& tensor) {
   return out;
 }
 
-double largest_softmax(const std::vector<double>& logits) {
+double largest_softmax(const std::vector<double>& logits, double temperature) {
   const double top = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (double x : logits) sum += std::exp(x - top);
+  for (double x : logits) sum += std::exp((x - top) / temperature);
   return 1 / sum;
 }
+
+/// How sure each exit is, as the device computes it where the network is int8: the same C with the same constants.
+class Confidence {
+ public:
+  explicit Confidence(const Graph& graph) : temperatures_(exit_temperatures(graph)) {
+    for (std::size_t k = 0; k < exit_count(graph); ++k) {
+      if (graph.type(graph.outputs[k]).dtype != DType::kI8) continue;
+      const Exponents table = exit_exponents(graph, k);
+      mj_exponents& exponents = exponents_.emplace_back();
+      std::copy(table.high.begin(), table.high.end(), exponents.high);
+      std::copy(table.low.begin(), table.low.end(), exponents.low);
+    }
+  }
+
+  double of(std::size_t output, const Tensor& tensor, const std::vector<double>& logits) const {
+    if (output >= exponents_.size()) return largest_softmax(logits, temperatures_[output]);
+    const auto codes = tensor.as<std::int8_t>();
+    return mj_confidence(&exponents_[output], codes.data(), static_cast<std::uint16_t>(codes.size())) / 32768.0;
+  }
+
+ private:
+  std::vector<double> temperatures_;
+  std::vector<mj_exponents> exponents_;
+};
 
 PolicySetting policy_setting(const WorkPlan& plan, const PowerStage& stage, const HarvestScene& scene, const Outcomes* tables,
                              const Outcomes* images) {
@@ -58,6 +84,7 @@ PolicySetting policy_setting(const WorkPlan& plan, const PowerStage& stage, cons
 std::string exit_outcomes(const Graph& graph, const Samples& samples, Progress& progress) {
   require_samples_fit(graph, samples);
   const Evaluator evaluator(graph);
+  const Confidence confidence(graph);
   const std::size_t exits = graph.outputs.size();
   const auto n = static_cast<std::size_t>(samples.size());
   std::vector<std::int32_t> answers(n * exits);
@@ -70,7 +97,7 @@ std::string exit_outcomes(const Graph& graph, const Samples& samples, Progress& 
       const std::vector<double> logits = scores(outputs[k]);
       const std::size_t at = static_cast<std::size_t>(sample) * exits + k;
       answers[at] = static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-      confidences[at] = largest_softmax(logits);
+      confidences[at] = confidence.of(k, outputs[k], logits);
     }
     ++done;
     if (worker == 0) progress.update(done, "");
@@ -124,6 +151,7 @@ HarvestComparison compare_policies(const WorkPlan& plan, const HarvestScene& sce
   const std::vector<std::string> names =
       policies.size() == 1 && policies[0] == "all" ? policy_names(setting) : policies;
   for (const std::string& name : names) make_policy(name, setting);  // a misspelt name is refused before hours of work
+  if (names[0] != "clairvoyant") out.tables = policy_tables(names[0], setting);
   out.runs.resize(names.size());
   std::atomic<std::int64_t> done{0};
   const auto jobs = static_cast<std::int64_t>(names.size()) + (images ? 1 : 0);

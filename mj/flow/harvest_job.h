@@ -8,6 +8,7 @@
 
 #include "mj/base/progress.h"
 #include "mj/data/dataset.h"
+#include "mj/emit/policy.h"
 #include "mj/harvest/capacitor.h"
 #include "mj/harvest/harvester.h"
 #include "mj/harvest/outcomes.h"
@@ -17,7 +18,8 @@
 namespace mj {
 
 /// What the network answers at every exit on these samples, as a table that `read_outcomes` reads: run by the reference
-/// evaluator; confidence is the largest softmax output. Exits are the network's outputs, in order.
+/// evaluator; confidence is the largest softmax output at the exit's temperature, for int8 exits computed as on the device.
+/// Exits are the network's outputs, in order.
 std::string exit_outcomes(const Graph& graph, const Samples& samples, Progress& progress);
 
 /// The surroundings of a device: everything a simulation needs besides the firmware and the policy.
@@ -42,6 +44,7 @@ struct HarvestComparison {
   double capacity_j = 0;              ///< usable from full to turn-off
   double charge_j = 0;                ///< usable from turn-on to turn-off
   std::vector<SimulationResult> runs;
+  std::optional<PolicyTables> tables;  ///< of the first run's policy, unless no device can have it
   std::optional<double> most_correct;  ///< upper bound by dynamic programming, when there are outcomes
 };
 

@@ -74,6 +74,27 @@ void read_energy(TomlTable& budget, Spec& spec) {
   spec.scenario = scenario;
 }
 
+ExitsSpec read_exits(TomlTable& table) {
+  ExitsSpec exits;
+  if (table.holds_text("at")) {
+    if (const std::string word = table.text("at"); word != "auto") {
+      fail("{}: 'at' is \"{}\"; expected \"auto\" or a list of names", table.where("at"), word);
+    }
+  } else if (table.has("at")) {
+    exits.at = table.texts("at");
+    if (exits.at.empty()) fail("{}: 'at' names no exit; expected \"auto\" or a list of names", table.where("at"));
+  }
+  exits.count = whole(table, "count", exits.count, 1, 64);
+  if (table.has("method")) exits.head.method = parsed(table, "method", parse_exit_method);
+  exits.head.width = whole(table, "width", exits.head.width, 1, 1024);
+  exits.head.grid = whole(table, "grid", exits.head.grid, 1, 64);
+  exits.epochs = whole(table, "epochs", exits.epochs, 1, 100000);
+  exits.views = whole(table, "views", exits.views, 1, 1000);
+  exits.learning_rate = limited(table, "learning_rate", exits.learning_rate, 1e-9, 100);
+  exits.drop = limited(table, "drop", exits.drop, 0, 1);
+  return exits;
+}
+
 bool is_c_identifier(const std::string& name) {
   return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
@@ -134,6 +155,12 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
   spec.views = whole(distil, "views", spec.views, 0, 1000);
   spec.ema = limited(distil, "ema", spec.ema, 0, 0.99999);
   distil.finish();
+
+  if (top.has("exits")) {
+    TomlTable exits = top.table("exits");
+    spec.exits = read_exits(exits);
+    exits.finish();
+  }
 
   TomlTable quantize = top.table("quantize");
   spec.calibration = whole(quantize, "images", spec.calibration, 1, 1000000);

@@ -11,9 +11,21 @@
 #include "mj/arch/architecture.h"
 #include "mj/base/units.h"
 #include "mj/learn/objective.h"
+#include "mj/pass/exit_head.h"
 #include "mj/platform/scenario.h"
 
 namespace mj {
+
+/// Exits to be added to the student.
+struct ExitsSpec {
+  std::vector<std::string> at;  ///< names of exit points; empty: found by themselves
+  int count = 5;                ///< how many are found at most
+  HeadOptions head;
+  int epochs = 60;              ///< passes over the features
+  int views = 8;                ///< augmented views of each image, as in [distil]
+  double learning_rate = 0.005;
+  double drop = 0.01;           ///< accuracy that the thresholds may cost on validation
+};
 
 /// What to design, read from a SPEC.toml (`format = 1`); `docs/spec.md` lists every key.
 struct Spec {
@@ -41,6 +53,7 @@ struct Spec {
 
   double probe = 0.08;                   ///< share of the epochs each probe of stage 2 trains for
   int probes = 3;                        ///< candidates that are probed; 1 trusts the size alone
+  std::optional<ExitsSpec> exits;
   int calibration = 500;                 ///< training images that set the ranges of the int8 quantisation
 
   std::string name = "model";            ///< C identifier of the firmware

@@ -23,30 +23,40 @@ std::int32_t microjoules(double joules) {
 
 std::int32_t milliseconds(double seconds) { return static_cast<std::int32_t>(std::min(std::floor(seconds * 1e3), 2147483647.0)); }
 
+PolicyTables tables_of(mj_policy_kind kind, std::size_t chosen, const PolicySetting& setting, const std::vector<ExitLevel>& levels,
+                       std::vector<std::uint16_t> edges) {
+  PolicyTables tables{.kind = kind, .chosen = static_cast<int>(chosen)};
+  for (double cost : setting.cost_j) tables.cost_uj.push_back(std::max(1, microjoules(cost)));
+  for (const ExitLevel& level : levels) {
+    tables.level_cost_uj.push_back(std::max(1, microjoules(level.cost_j)));
+    tables.go_on.insert(tables.go_on.end(), level.go_on.begin(), level.go_on.end());
+  }
+  tables.period_ms = setting.period_s > 0 ? std::max(1, milliseconds(setting.period_s)) : 0;
+  tables.capacity_uj = microjoules(setting.capacity_j);
+  tables.reserve_uj = microjoules(setting.reserve_j >= 0 ? setting.reserve_j : setting.capacity_j / 10);
+  const double horizon_s = setting.horizon_s > 0 ? setting.horizon_s : kQuarterDay;
+  tables.horizon = setting.period_s > 0 ? static_cast<std::int32_t>(std::clamp(horizon_s / setting.period_s, 1.0, 1e9)) : 1;
+  tables.bucket_edges = std::move(edges);
+  return tables;
+}
+
 /// The C of the device with its tables.
 class DevicePolicy final : public ExitPolicy {
  public:
-  DevicePolicy(std::string name, mj_policy_kind kind, unsigned chosen, const PolicySetting& setting,
-               const std::vector<ExitLevel>& levels, std::vector<std::uint16_t> edges)
-      : name_(std::move(name)), images_(setting.images), edges_(std::move(edges)) {
-    for (double cost : setting.cost_j) cost_uj_.push_back(std::max(1, microjoules(cost)));
-    for (const ExitLevel& level : levels) {
-      level_cost_uj_.push_back(std::max(1, microjoules(level.cost_j)));
-      go_on_.insert(go_on_.end(), level.go_on.begin(), level.go_on.end());
-    }
-    plan_.kind = static_cast<std::uint8_t>(kind);
-    plan_.exits = static_cast<std::uint8_t>(setting.cost_j.size());
-    plan_.levels = static_cast<std::uint8_t>(levels.size());
-    plan_.chosen = static_cast<std::uint8_t>(chosen);
-    plan_.period_ms = setting.period_s > 0 ? std::max(1, milliseconds(setting.period_s)) : 0;
-    plan_.capacity_uj = microjoules(setting.capacity_j);
-    plan_.reserve_uj = microjoules(setting.reserve_j >= 0 ? setting.reserve_j : setting.capacity_j / 10);
-    const double horizon_s = setting.horizon_s > 0 ? setting.horizon_s : kQuarterDay;
-    plan_.horizon = setting.period_s > 0 ? static_cast<std::int32_t>(std::clamp(horizon_s / setting.period_s, 1.0, 1e9)) : 1;
-    plan_.cost_uj = cost_uj_.data();
-    plan_.level_cost_uj = level_cost_uj_.data();
-    plan_.bucket_edges = edges_.data();
-    plan_.go_on = go_on_.data();
+  DevicePolicy(std::string name, PolicyTables tables, const Outcomes* images)
+      : name_(std::move(name)), images_(images), tables_(std::move(tables)) {
+    plan_.kind = static_cast<std::uint8_t>(tables_.kind);
+    plan_.exits = static_cast<std::uint8_t>(tables_.cost_uj.size());
+    plan_.levels = static_cast<std::uint8_t>(tables_.level_cost_uj.size());
+    plan_.chosen = static_cast<std::uint8_t>(tables_.chosen);
+    plan_.period_ms = tables_.period_ms;
+    plan_.capacity_uj = tables_.capacity_uj;
+    plan_.reserve_uj = tables_.reserve_uj;
+    plan_.horizon = tables_.horizon;
+    plan_.cost_uj = tables_.cost_uj.data();
+    plan_.level_cost_uj = tables_.level_cost_uj.data();
+    plan_.bucket_edges = tables_.bucket_edges.data();
+    plan_.go_on = tables_.go_on.data();
   }
 
   std::string name() const override { return name_; }
@@ -63,8 +73,7 @@ class DevicePolicy final : public ExitPolicy {
  private:
   std::string name_;
   const Outcomes* images_;
-  std::vector<std::int32_t> cost_uj_, level_cost_uj_;
-  std::vector<std::uint16_t> edges_, go_on_;
+  PolicyTables tables_;
   mj_policy_plan plan_{};
   mj_policy_state state_{};
 };
@@ -108,16 +117,14 @@ std::vector<std::string> policy_names(const PolicySetting& setting) {
   return names;
 }
 
-std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetting& setting) {
-  const auto device = [&](mj_policy_kind kind, unsigned chosen = 0) {
-    return std::make_unique<DevicePolicy>(std::string(name), kind, chosen, setting, std::vector<ExitLevel>{}, std::vector<std::uint16_t>{});
-  };
-  if (name == "full") return device(MJ_POLICY_FULL);
-  if (name == "energy") return device(MJ_POLICY_ENERGY);
+PolicyTables policy_tables(std::string_view name, const PolicySetting& setting) {
+  const auto without_levels = [&](mj_policy_kind kind, std::size_t chosen = 0) { return tables_of(kind, chosen, setting, {}, {}); };
+  if (name == "full") return without_levels(MJ_POLICY_FULL);
+  if (name == "energy") return without_levels(MJ_POLICY_ENERGY);
   if (name.starts_with("exit:")) {
     const std::string_view exit = name.substr(5);
     for (std::size_t k = 0; k < setting.exits.size(); ++k) {
-      if (setting.exits[k] == exit) return device(MJ_POLICY_FIXED, static_cast<unsigned>(k));
+      if (setting.exits[k] == exit) return without_levels(MJ_POLICY_FIXED, k);
     }
     fail("policy '{}': there is no exit '{}'; the network has {}", name, exit, fmt::join(setting.exits, ", "));
   }
@@ -131,13 +138,13 @@ std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetti
          fmt::join(known, ", "));
   }
   if (!setting.images) fail("policy '{}' looks at confidences; give --data and --model, or --outcomes", name);
-  if (name == "clairvoyant") return std::make_unique<Clairvoyant>(*setting.images);
+  if (name == "clairvoyant") fail("policy 'clairvoyant' knows the answers, which no device does; expected another");
   std::vector<std::uint16_t> edges;
   if (threshold) {
     const auto value = parse_number(name.substr(11));
     if (!value || !(*value >= 0 && *value <= 1)) fail("policy '{}': '{}' is no confidence; expected 0 to 1", name, name.substr(11));
     const ExitLevel level = threshold_level(setting, *value, edges);
-    return std::make_unique<DevicePolicy>(std::string(name), MJ_POLICY_CONFIDENCE, 0, setting, std::vector<ExitLevel>{level}, edges);
+    return tables_of(MJ_POLICY_CONFIDENCE, 0, setting, {level}, edges);
   }
   const Outcomes& known = setting.tables ? *setting.tables : *setting.images;
   const BucketModel model = learn_buckets(known);
@@ -150,7 +157,7 @@ std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetti
     if (levels[0].cost_j > joules) {
       fail("policy '{}': the cheapest way of deciding takes {} per inference on average", name, to_text(Joules{levels[0].cost_j}));
     }
-    return std::make_unique<DevicePolicy>(std::string(name), MJ_POLICY_CONFIDENCE, static_cast<unsigned>(level), setting, levels, edges);
+    return tables_of(MJ_POLICY_CONFIDENCE, level, setting, levels, edges);
   }
   const mj_policy_kind kind = name == "confidence"   ? MJ_POLICY_CONFIDENCE
                               : name == "starvation" ? MJ_POLICY_STARVATION
@@ -158,7 +165,12 @@ std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetti
   // By confidence alone: the cheapest level that loses no more than one point to the most accurate.
   std::size_t chosen = levels.size() - 1;
   while (chosen > 0 && levels[chosen - 1].accuracy >= levels.back().accuracy - 0.01) --chosen;
-  return std::make_unique<DevicePolicy>(std::string(name), kind, static_cast<unsigned>(chosen), setting, levels, edges);
+  return tables_of(kind, chosen, setting, levels, edges);
+}
+
+std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetting& setting) {
+  if (name == "clairvoyant" && setting.images) return std::make_unique<Clairvoyant>(*setting.images);
+  return std::make_unique<DevicePolicy>(std::string(name), policy_tables(name, setting), setting.images);
 }
 
 }  // namespace mj

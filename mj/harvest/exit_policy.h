@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mj/emit/policy.h"
 #include "mj/harvest/exit_levels.h"
 #include "mj/harvest/outcomes.h"
 #include "runtime/mj_policy.h"
@@ -40,6 +41,10 @@ struct PolicySetting {
 /// The names that `make_policy` knows for these exits: full, exit:NAME (each), confidence, energy, confidence-energy,
 /// starvation, clairvoyant; those that look at confidences only when there are outcomes.
 std::vector<std::string> policy_names(const PolicySetting& setting);
+
+/// The numbers of a policy that a device can run, for the simulator and for emitted code alike; names and errors as of
+/// `make_policy`. Throws `Error` for `clairvoyant`.
+PolicyTables policy_tables(std::string_view name, const PolicySetting& setting);
 
 /// By name; `confidence:0.8` goes on below that confidence, `budget:0.5mJ` decides by confidence within that mean energy. Throws `Error` naming the known ones, and what is missing.
 std::unique_ptr<ExitPolicy> make_policy(std::string_view name, const PolicySetting& setting);

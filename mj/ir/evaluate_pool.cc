@@ -156,8 +156,19 @@ Step prepare(const AvgPool& op, const NodeContext& context) {
       return std::min(std::max(mean, clamp.low), clamp.high);
     });
   }
-  const Affine y = check_same_quantization(context);
+  const Affine x = int8_affine(context.input(0), "input"), y = int8_affine(context.output(), "output");
   const Int8Limits limits = int8_limits(op.clamp, y);
+  if (!same_affine(x, y)) {
+    if (op.pad != Padding{}) fail("output is quantised differently from the input; expected the same where windows are padded");
+    constexpr std::int64_t kMaxWhole = 1 << 22;
+    if (whole > kMaxWhole) fail("is a mean of {} elements; expected at most {} so that their sum fits 32 bits", whole, kMaxWhole);
+    const auto zero = static_cast<std::int32_t>(x.zero_point * whole);
+    return avg_pool<std::int8_t, std::int32_t>(
+        window, [=, factor = mean_factor(x, y, whole), rounding = context.rounding](std::int32_t sum, std::int64_t) {
+          const std::int64_t value = std::int64_t{multiply(sum - zero, factor, rounding)} + y.zero_point;
+          return static_cast<std::int8_t>(std::clamp<std::int64_t>(value, limits.low, limits.high));
+        });
+  }
   return avg_pool<std::int8_t, std::int64_t>(window, [=](std::int64_t sum, std::int64_t places) {
     if (whole_window) {
       sum += y.zero_point * (whole - places);  // padding is real zero

@@ -6,6 +6,8 @@
 
 #include "mj/base/error.h"
 #include "mj/ir/boxes.h"
+#include "mj/ir/exits.h"
+#include "mj/ir/int8.h"
 
 namespace mj {
 namespace {
@@ -18,9 +20,11 @@ std::int64_t pieces(std::int64_t extent, std::int64_t step) {
 
 const Node* node_at(const Graph& graph, std::int32_t index) {
   const auto i = static_cast<std::size_t>(index);
-  MJ_CHECK(i <= graph.nodes.size());
-  return i == graph.nodes.size() ? nullptr : &graph.nodes[i];
+  MJ_CHECK(index <= decision_index(graph));
+  return i >= graph.nodes.size() ? nullptr : &graph.nodes[i];
 }
+
+bool is_decision(const Graph& graph, std::int32_t index) { return index == decision_index(graph); }
 
 bool lies_where_its_input_does(const Graph& graph, const Node& node) {
   MJ_CHECK(graph.plan.has_value());
@@ -49,7 +53,12 @@ struct Calls {
     return {{element_count(output()) / output().back()}};
   }
   std::vector<Extent> operator()(const MaxPool&) const { return {{output()[0], output()[1], output()[2], 0}}; }
-  std::vector<Extent> operator()(const AvgPool&) const { return {{output()[0], output()[1], output()[2], 0}}; }
+  std::vector<Extent> operator()(const AvgPool&) const {
+    if (pool_requantizes(graph.type(node.inputs[0]), graph.type(node.output))) {
+      return std::vector<Extent>(static_cast<std::size_t>(output()[0]), Extent{output()[1]});
+    }
+    return {{output()[0], output()[1], output()[2], 0}};
+  }
   std::vector<Extent> operator()(const Mean& op) const {
     // The kernel's outer loop over outputs: kept dimensions with reduced ones between them stay apart.
     std::int64_t rows = 1;
@@ -99,7 +108,14 @@ class Tracer {
     write_tile();
   }
   void operator()(const MaxPool& op) { pool(op); }
-  void operator()(const AvgPool& op) { pool(op); }
+  void operator()(const AvgPool& op) {
+    if (!pool_requantizes(graph_.type(node_.inputs[0]), graph_.type(node_.output))) return pool(op);
+    const Shape &in = shape(0), &out_shape = graph_.type(node_.output).shape;
+    const std::int64_t first = tiling_.part * op.stride[0];
+    read(rows_of(node_.inputs[0], first, first + op.kernel[0], in[1] * in[2]));
+    const std::int64_t begin = tiling_.part * out_shape[1];
+    out.writes.push_back(rows_of(node_.output, begin + tile_.row0, begin + tile_.row1, out_shape[2]));
+  }
 
   void operator()(const Linear&) {
     const std::int64_t features = shape(0).back();
@@ -242,11 +258,39 @@ class Tracer {
 
 }  // namespace
 
+bool pool_requantizes(const Type& input, const Type& output) {
+  if (input.dtype != DType::kI8 || output.dtype != DType::kI8) return false;
+  return !same_affine(int8_affine(input, "input"), int8_affine(output, "output"));
+}
+
 std::vector<Extent> extents(const Graph& lowered, std::int32_t index) {
   if (const Node* node = node_at(lowered, index)) return std::visit(Calls{lowered, *node}, node->op);
+  if (is_decision(lowered, index)) return std::vector<Extent>(exit_count(lowered) > 0 ? lowered.outputs.size() : 0, Extent{1});
   std::vector<Extent> deliveries;
   for (const ValueId output : lowered.outputs) deliveries.push_back({outermost(lowered.type(output).shape)});
   return deliveries;
+}
+
+std::vector<Call> calls_in_order(const Graph& lowered) {
+  std::vector<Call> calls;
+  const auto add = [&](std::int32_t index) {
+    const auto parts = static_cast<std::int32_t>(extents(lowered, index).size());
+    for (std::int32_t part = 0; part < parts; ++part) calls.push_back({index, part});
+  };
+  if (exit_count(lowered) == 0) {
+    for (std::int32_t node = 0; node <= delivery_index(lowered); ++node) add(node);
+    return calls;
+  }
+  const std::vector<std::int32_t> answers = answer_nodes(lowered);
+  std::int32_t exit = 0;
+  for (std::int32_t node = 0; node < delivery_index(lowered); ++node) {
+    add(node);
+    if (static_cast<std::size_t>(exit) == answers.size() || answers[static_cast<std::size_t>(exit)] != node) continue;
+    calls.push_back({delivery_index(lowered), exit});
+    calls.push_back({decision_index(lowered), exit});
+    ++exit;
+  }
+  return calls;
 }
 
 Tile whole(const Extent& extent) { return {0, extent.rows, 0, extent.columns, 0, extent.channels, 0, extent.depth}; }
@@ -313,6 +357,9 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
   };
   if (!node) {
     const Type& type = lowered.type(lowered.outputs[static_cast<std::size_t>(part)]);
+    if (is_decision(lowered, index)) {  // a confidence is a sum of exponentials, as a softmax has it
+      return {.kernel = Kernel::kSoftmax, .outputs = type.count(), .activation_in_bytes = type.bytes(), .activation_out_bytes = 1};
+    }
     const std::int64_t elements = area(type.count());
     return {.kernel = Kernel::kMove, .outputs = elements, .activation_in_bytes = elements, .activation_out_bytes = elements};
   }
@@ -320,6 +367,10 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
   if (!copies.empty()) {
     total.outputs = element_count(copies[static_cast<std::size_t>(part)].shape);
     total.activation_out_bytes = total.outputs;
+  }
+  if (std::holds_alternative<AvgPool>(node->op) && pool_requantizes(lowered.type(node->inputs[0]), lowered.type(node->output))) {
+    const std::int64_t rows = lowered.type(node->output).shape[0];  // a call does one of them
+    total.outputs /= rows, total.macs /= rows, total.activation_in_bytes /= rows, total.activation_out_bytes /= rows;
   }
   if (total.kernel == Kernel::kNone) total.kernel = Kernel::kMove;  // a reshape that has to copy
   const std::int64_t outputs = area(total.outputs);
@@ -340,6 +391,10 @@ Accesses accesses(const Graph& lowered, const Tiling& tiling, const Extent& exte
   const Node* node = node_at(lowered, tiling.node);
   if (!node) {
     const ValueId output = lowered.outputs[static_cast<std::size_t>(tiling.part)];
+    if (is_decision(lowered, tiling.node)) {
+      return {{rows_of(output, 0, 1, lowered.type(output).bytes())},
+              {{.place = Region::Place::kReached, .index = tiling.part, .run = 1}}};
+    }
     const Bytes row = lowered.type(output).bytes() / extent.rows;
     Accesses out{{rows_of(output, tile.row0, tile.row1, row)}, {rows_of(tiling.part, tile.row0, tile.row1, row)}};
     out.writes[0].place = Region::Place::kResult;
@@ -352,7 +407,7 @@ Accesses accesses(const Graph& lowered, const Tiling& tiling, const Extent& exte
 
 std::string describe_part(const Graph& graph, std::int32_t index, std::int32_t part) {
   if (const Node* node = node_at(graph, index)) return describe(*node);
-  return fmt::format("delivery of '{}'", graph.value(graph.outputs[static_cast<std::size_t>(part)]).name);
+  return fmt::format("{} '{}'", is_decision(graph, index) ? "decision at" : "delivery of", graph.value(graph.outputs[static_cast<std::size_t>(part)]).name);
 }
 
 }  // namespace mj

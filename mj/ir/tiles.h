@@ -12,6 +12,9 @@
 // that are numbered here, and the unit plan cuts them.
 namespace mj {
 
+/// Whether an int8 avg_pool changes the quantisation, which makes it a mean, called row by row.
+bool pool_requantizes(const Type& input, const Type& output);
+
 /// What one kernel call of a node can be cut along; 0 where it cannot be cut.
 struct Extent {
   std::int64_t rows = 1;
@@ -22,10 +25,26 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
-/// The kernel calls of node `index`, in order: most nodes have one, a concat one per input, a pad one per box of its
-/// border, a reshape whose output lies where its input does none. `index` == nodes.size() is the delivery of the outputs,
-/// one call each.
+/// The kernel calls of node `index`, in order: most nodes have one, a concat one per input, an avg_pool that requantises one
+/// per row of its output (whose columns are then the call's rows), a pad one per box of its border, a reshape whose output lies where its input does none. `delivery_index` is the delivery of the outputs, one call
+/// each, and `decision_index` what follows it at the exits of a network that has any: the record of how far the inference
+/// came and the decision whether it goes on (at the end, the record alone).
 std::vector<Extent> extents(const Graph& lowered, std::int32_t index);
+
+inline std::int32_t delivery_index(const Graph& graph) { return static_cast<std::int32_t>(graph.nodes.size()); }
+inline std::int32_t decision_index(const Graph& graph) { return delivery_index(graph) + 1; }
+
+/// A call by the index that `extents` takes, and its place there.
+struct Call {
+  std::int32_t index = 0;
+  std::int32_t part = 0;
+
+  bool operator==(const Call&) const = default;
+};
+
+/// All calls that units are cut from, in order of execution: the answer at an exit is delivered and decided upon before the
+/// nodes of the next; without exits all outputs are delivered at the end.
+std::vector<Call> calls_in_order(const Graph& lowered);
 
 /// A part of one call: rows row0..row1-1, and so on; 0..0 where it cannot be cut.
 struct Tile {
@@ -48,10 +67,11 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
 
 /// Bytes that a tile touches: `run` bytes at begin + i * step[0] + j * step[1] + k * step[2] + l * step[3].
 struct Region {
-  /// Activations by their value; partial sums and results have places of their own.
-  enum class Place { kValue, kPartial, kResult };
+  /// Activations by their value; partial sums and results have places of their own. kReached is beside the results: which
+  /// exit the inference has come to.
+  enum class Place { kValue, kPartial, kResult, kReached };
   Place place = Place::kValue;
-  std::int32_t index = 0;  ///< value; which of the two partial sums; which output
+  std::int32_t index = 0;  ///< value; which of the two partial sums; which output; which exit
   Bytes begin = 0;
   Bytes run = 0;
   std::array<std::int64_t, 4> count{1, 1, 1, 1};

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/ir/exits.h"
 #include "mj/ir/tiles.h"
 
 namespace mj {
@@ -22,14 +23,16 @@ std::vector<ValueId> storage_roots(const Graph& graph) {
   return root;
 }
 
-/// Index of the last node that needs each value, past the last node for outputs.
-std::vector<std::int32_t> last_uses(const Graph& graph) {
+/// Index of the last node that needs each value, past the last node for outputs. Answers at exits that units deliver are
+/// needed no longer than that.
+std::vector<std::int32_t> last_uses(const Graph& graph, const Plan& plan) {
   std::vector<std::int32_t> last = producers(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     for (const ValueId input : graph.nodes[i].inputs) {
       last[static_cast<std::size_t>(input)] = static_cast<std::int32_t>(i);
     }
   }
+  if (plan.units && exit_count(graph) > 0) return last;
   for (const ValueId output : graph.outputs) {
     last[static_cast<std::size_t>(output)] = static_cast<std::int32_t>(graph.nodes.size());
   }
@@ -39,11 +42,7 @@ std::vector<std::int32_t> last_uses(const Graph& graph) {
 /// The tilings name every kernel call once, in order, and number the units without gaps. That repeating a unit is
 /// harmless is proven elsewhere.
 void verify_units(const Graph& graph, const UnitPlan& units) {
-  std::vector<std::pair<std::int32_t, std::int32_t>> calls;
-  for (std::int32_t node = 0; node <= static_cast<std::int32_t>(graph.nodes.size()); ++node) {
-    const auto parts = static_cast<std::int32_t>(extents(graph, node).size());
-    for (std::int32_t part = 0; part < parts; ++part) calls.emplace_back(node, part);
-  }
+  const std::vector<Call> calls = calls_in_order(graph);
   if (units.word_bytes < 1 || units.word_bytes > 4096) fail("units: words of {} bytes; expected 1 to 4096", units.word_bytes);
   if (units.tilings.size() != calls.size()) {
     fail("the plan has {} tilings; expected {}, one per kernel call", units.tilings.size(), calls.size());
@@ -52,8 +51,8 @@ void verify_units(const Graph& graph, const UnitPlan& units) {
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const Tiling& tiling = units.tilings[i];
     with_context(fmt::format("tiling {}", i), [&] {
-      if (std::pair(tiling.node, tiling.part) != calls[i]) {
-        fail("is of node {} part {}; expected node {} part {}", tiling.node, tiling.part, calls[i].first, calls[i].second);
+      if (Call{tiling.node, tiling.part} != calls[i]) {
+        fail("is of node {} part {}; expected node {} part {}", tiling.node, tiling.part, calls[i].index, calls[i].part);
       }
       const Extent extent = extents(graph, tiling.node)[static_cast<std::size_t>(tiling.part)];
       const auto within = [](std::int64_t step, std::int64_t size, bool needed) {
@@ -86,7 +85,7 @@ void verify_units(const Graph& graph, const UnitPlan& units) {
 
 void verify_plan(const Graph& graph, const Plan& plan) {
   const std::vector<ValueId> root = storage_roots(graph);
-  const std::vector<std::int32_t> first = producers(graph), last = last_uses(graph);
+  const std::vector<std::int32_t> first = producers(graph), last = last_uses(graph, plan);
   const auto name = [&](const Buffer& buffer) -> const std::string& { return graph.value(buffer.value).name; };
   const auto root_of = [&](const Buffer& buffer) { return root[static_cast<std::size_t>(buffer.value)]; };
 

@@ -258,18 +258,6 @@ Graph attach_head(const Graph& backbone, std::span<const ExitPoint> exits, const
   for (const Node& node : head.graph.nodes) {
     if (std::holds_alternative<BatchNorm>(node.op)) norms.emplace(node.name, &node);
   }
-  // Channel c of s_k may be scaled by any r_c > 0 if P_k's row is multiplied and gamma_k divided by it. With r_c the
-  // geometric mean of the gammas of all exits, channels have like ranges, and one int8 scale serves them all.
-  std::vector<double> range(static_cast<std::size_t>(options.width), 1);
-  if (options.method == ExitMethod::kHead) {
-    for (const auto& [name, node] : norms) {
-      const ChannelAffine affine = affine_of(head.graph, *node);
-      for (std::size_t c = 0; c < range.size(); ++c) {
-        const double size = std::clamp(std::abs(affine.scale[c]), 1e-3, 1e3);
-        range[c] *= std::pow(size, 1 / static_cast<double>(norms.size()));
-      }
-    }
-  }
   const std::vector<Shape> shapes = feature_shapes(backbone, exits, options);
   Graph graph = backbone;
   std::map<std::string, ValueId> made;
@@ -281,23 +269,17 @@ Graph attach_head(const Graph& backbone, std::span<const ExitPoint> exits, const
   const auto parameter = [&](const std::string& name, const Shape& shape, double, double) {
     const auto found = trained.find(name);
     MJ_CHECK(found != trained.end() && found->second->type.shape == shape);
-    const std::span<const float> values = found->second->data.as<float>();
-    std::vector<float> elements(values.begin(), values.end());
-    if (options.method == ExitMethod::kHead && name.ends_with("/project.weight")) {
-      const std::size_t row = elements.size() / range.size();
-      for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<float>(elements[i] * range[i / row]);
-    }
-    return constant(name, shape, elements);
+    return constant(name, shape, found->second->data.as<float>());
   };
   const auto norm = [&](const std::string& name, ValueId x, bool rectify, const std::string& shared) {
-    ChannelAffine affine = affine_of(head.graph, *norms.at(name));
-    for (std::size_t c = 0; c < range.size(); ++c) affine.scale[c] /= range[c];
-    const Shape channels{static_cast<std::int64_t>(affine.scale.size())};
+    const ChannelAffine affine = affine_of(head.graph, *norms.at(name));
+    const auto channels = static_cast<std::int64_t>(affine.scale.size());
     const std::vector<float> scale(affine.scale.begin(), affine.scale.end());
     const std::vector<float> shift(affine.shift.begin(), affine.shift.end());
-    const ValueId scaled = graph.add_node(name + "/scale", Mul{}, {x, constant(shared + ".scale", channels, scale)});
-    const Add add{.clamp = rectify ? Range{0, kInfinity} : Range{}};
-    return graph.add_node(name + "/shift", add, {scaled, constant(shared + ".shift", channels, shift)});
+    // A product and a sum in one depthwise convolution: in int8 it rounds once, and every channel has a scale of its own.
+    const Conv2d depthwise{.groups = channels, .clamp = rectify ? Range{0, kInfinity} : Range{}};
+    return graph.add_node(name, depthwise, {x, constant(shared + ".scale", {channels, 1, 1, 1}, scale),
+                                            constant(shared + ".shift", {channels}, shift)});
   };
   // The backbone's nodes go on where they stood; the head's follow the node that makes their exit point.
   std::vector<Node> pending = std::exchange(graph.nodes, {});

@@ -6,6 +6,7 @@
 #include "mj/base/error.h"
 #include "mj/pass/choose_encodings.h"
 #include "mj/pass/passes.h"
+#include "mj/pass/schedule_exits.h"
 
 namespace mj {
 
@@ -40,6 +41,7 @@ Graph lower(Graph graph, const Ranges& ranges, const PassObserver& observe) {
   const std::vector<Pass> passes = {
       {"quantize_int8", [&](Graph g) { return quantize_int8(std::move(g), ranges); }},
       {"choose_encodings", [](Graph g) { return choose_encodings(std::move(g)); }},
+      {"schedule_exits", schedule_exits},
       {"plan_memory", plan_memory},
   };
   return run_pipeline(simplify(std::move(graph), observe), passes, observe);

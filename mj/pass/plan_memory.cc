@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "mj/base/random.h"
+#include "mj/ir/exits.h"
 #include "mj/pass/arena.h"
 #include "mj/pass/passes.h"
 
@@ -37,7 +38,7 @@ struct Storages {
   std::vector<Buffer> buffers;  ///< one per activation, in order of birth
 };
 
-Storages storages_of(const Graph& graph) {
+Storages storages_of(const Graph& graph, Answers answers) {
   Storages storages;
   storages.of.assign(graph.values.size(), -1);
   const auto born = [&](ValueId value, std::int32_t first, std::int32_t storage) {
@@ -59,7 +60,10 @@ Storages storages_of(const Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     for (const ValueId input : graph.nodes[i].inputs) last[at(input)] = static_cast<std::int32_t>(i);
   }
-  for (const ValueId output : graph.outputs) last[at(output)] = static_cast<std::int32_t>(graph.nodes.size());
+  const bool delivered = answers == Answers::kDelivered && exit_count(graph) > 0;
+  for (const ValueId output : graph.outputs) {
+    if (!delivered) last[at(output)] = static_cast<std::int32_t>(graph.nodes.size());
+  }
   for (Buffer& buffer : storages.buffers) {
     // Never read: still written, so alive then.
     buffer.last = std::max(buffer.first, last[at(buffer.value)]);
@@ -136,8 +140,8 @@ Bytes place_well(std::vector<Storage>& storages, std::size_t nodes, Bytes alignm
 
 }  // namespace
 
-Plan plan_arena(const Graph& graph, Bytes alignment, std::vector<Workspace>& workspaces) {
-  Storages storages = storages_of(graph);
+Plan plan_arena(const Graph& graph, Bytes alignment, std::vector<Workspace>& workspaces, Answers answers) {
+  Storages storages = storages_of(graph, answers);
   const std::size_t activations = storages.all.size();
   for (const Workspace& workspace : workspaces) storages.all.push_back({workspace.size, workspace.node, workspace.node, 0});
   Plan plan;
@@ -150,18 +154,18 @@ Plan plan_arena(const Graph& graph, Bytes alignment, std::vector<Workspace>& wor
   return plan;
 }
 
-Bytes arena_bound(const Graph& graph, Bytes alignment, const std::vector<Workspace>& workspaces) {
-  Storages storages = storages_of(graph);
+Bytes arena_bound(const Graph& graph, Bytes alignment, const std::vector<Workspace>& workspaces, Answers answers) {
+  Storages storages = storages_of(graph, answers);
   for (const Workspace& workspace : workspaces) storages.all.push_back({workspace.size, workspace.node, workspace.node, 0});
   return bound_of(storages.all, graph.nodes.size(), alignment);
 }
 
 Graph plan_memory(Graph graph) {
   std::vector<Workspace> none;
-  graph.plan = plan_arena(graph, kArenaAlignment, none);
+  graph.plan = plan_arena(graph, kArenaAlignment, none, Answers::kStay);
   return graph;
 }
 
-Bytes arena_lower_bound(const Graph& graph) { return arena_bound(graph, kArenaAlignment, {}); }
+Bytes arena_lower_bound(const Graph& graph) { return arena_bound(graph, kArenaAlignment, {}, Answers::kStay); }
 
 }  // namespace mj

@@ -49,12 +49,8 @@ class Planner {
   }
 
   UnitPlan run() {
-    const auto nodes = static_cast<std::int32_t>(graph_.nodes.size());
-    for (std::int32_t node = 0; node <= nodes; ++node) {
-      const std::vector<Extent> calls = extents(graph_, node);
-      for (std::int32_t part = 0; part < static_cast<std::int32_t>(calls.size()); ++part) {
-        add(node, part, calls[static_cast<std::size_t>(part)]);
-      }
+    for (const auto& [node, part] : calls_in_order(graph_)) {
+      add(node, part, extents(graph_, node)[static_cast<std::size_t>(part)]);
     }
     if (plan_.units() > kMaxUnits) {
       fail("the network takes {} units at {} per charge; the progress word counts to {}: expected a larger charge or a smaller network",
@@ -190,11 +186,11 @@ double tile_cycles(const Graph& graph, std::int32_t node, std::int32_t part, con
 Graph plan_units(Graph graph, const Platform& platform, const UnitOptions& options) {
   if (!(options.charge.value > 0)) fail("a charge of {} cannot run anything; expected more than 0 J", to_text(options.charge));
   std::vector<Workspace> none;
-  graph.plan = plan_arena(graph, kArenaAlignment, none);  // where reshapes lie; offsets are decided below
+  graph.plan = plan_arena(graph, kArenaAlignment, none, Answers::kDelivered);  // where reshapes lie; offsets are decided below
   UnitPlan units = Planner(graph, platform, options).run();
 
   std::vector<Workspace> workspaces = workspaces_of(graph, units);
-  Plan plan = plan_arena(graph, alignment_of(units), workspaces);
+  Plan plan = plan_arena(graph, alignment_of(units), workspaces, Answers::kDelivered);
   std::size_t next = 0;
   for (Tiling& tiling : units.tilings) {
     const Extent extent = extents(graph, tiling.node)[static_cast<std::size_t>(tiling.part)];
@@ -210,7 +206,7 @@ Graph plan_units(Graph graph, const Platform& platform, const UnitOptions& optio
 
 Bytes unit_arena_lower_bound(const Graph& graph) {
   MJ_CHECK(graph.plan && graph.plan->units);
-  return arena_bound(graph, alignment_of(*graph.plan->units), workspaces_of(graph, *graph.plan->units));
+  return arena_bound(graph, alignment_of(*graph.plan->units), workspaces_of(graph, *graph.plan->units), Answers::kDelivered);
 }
 
 }  // namespace mj

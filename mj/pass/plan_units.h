@@ -33,8 +33,11 @@ Graph plan_units(Graph graph, const Platform& platform, const UnitOptions& optio
 /// C1  what it writes is disjoint from what it reads;
 /// C2  it overwrites nothing that is needed later, nor a word that another unit writes;
 /// C3  all it reads has been written by units before it (volatile memory holds nothing for it);
-/// C4  the units of a node write every byte of its output exactly once;
+/// C4  the units of a node write every byte of its output exactly once, those of a delivery every byte of a result;
 /// C5  with restart and commit it fits one charge.
+///
+/// An inference may end behind any decision at an exit: nothing that is left out then comes before anything that is done, so
+/// what holds for the whole order holds for each beginning of it.
 ///
 /// Throws `Error` naming the first unit that breaks a rule, the rule, and the two buffers.
 void prove_units(const Graph& graph);

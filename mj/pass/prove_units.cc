@@ -9,6 +9,7 @@
 
 #include "mj/base/error.h"
 #include "mj/base/text.h"
+#include "mj/ir/exits.h"
 #include "mj/pass/plan_units.h"
 
 namespace mj {
@@ -44,7 +45,10 @@ class Prover {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       for (const ValueId input : graph.nodes[i].inputs) needed(input, i);
     }
-    for (const ValueId output : graph.outputs) needed(output, graph.nodes.size());
+    const bool exits = exit_count(graph) > 0;
+    for (std::size_t k = 0; k < graph.outputs.size(); ++k) {
+      needed(graph.outputs[k], exits ? at(answer_nodes(graph)[k]) : graph.nodes.size());
+    }
     for (const ValueId output : graph.outputs) results_.emplace_back(static_cast<std::size_t>(graph.type(output).bytes()));
     // The input is committed before the first unit.
     for (const ValueId input : graph.inputs) {
@@ -65,7 +69,9 @@ class Prover {
         for (const Region& region : touched.writes) write(region);
       }
       check_energy(tiling);
-      const bool last_part = i + 1 == units_.tilings.size() || units_.tilings[i + 1].node != tiling.node;
+      // Calls that write one output together; a delivery writes a result alone.
+      const bool last_part = tiling.node >= delivery_index(graph_) || i + 1 == units_.tilings.size() ||
+                             units_.tilings[i + 1].node != tiling.node;
       if (last_part) check_complete(tiling);
     }
   }
@@ -113,6 +119,8 @@ class Prover {
 
   void write(const Region& region) {
     if (region.place == Region::Place::kResult) return write_result(region);
+    // Read by no unit and in a word of its own; every decision on the way overwrites it, the last one stays.
+    if (region.place == Region::Place::kReached) return;
     const std::int32_t owner = owner_of(region);
     const Bytes word = units_.word_bytes;
     region.each_run([&](Bytes begin, Bytes size) {
@@ -158,8 +166,8 @@ class Prover {
     Bytes expected = 0;
     if (at(tiling.node) < graph_.nodes.size()) {
       expected = graph_.type(graph_.nodes[at(tiling.node)].output).bytes();
-    } else {
-      for (const ValueId output : graph_.outputs) expected += graph_.type(output).bytes();
+    } else if (tiling.node == delivery_index(graph_)) {
+      expected = graph_.type(graph_.outputs[at(tiling.part)]).bytes();
     }
     if (written_ != expected) refuse("C4", fmt::format("the units of its node write {} of {} bytes", written_, expected));
     written_ = 0;

@@ -5,7 +5,9 @@
 #include <numeric>
 #include <variant>
 
+#include "mj/ir/exits.h"
 #include "mj/pass/channel_affine.h"
+#include "mj/pass/exit_head.h"
 
 namespace mj {
 namespace {
@@ -17,6 +19,19 @@ bool moves_or_chooses(const Op& op) {
   return std::holds_alternative<MaxPool>(op) || std::holds_alternative<AvgPool>(op) ||
          std::holds_alternative<Reshape>(op) || std::holds_alternative<Transpose>(op) ||
          std::holds_alternative<Pad>(op) || std::holds_alternative<Slice>(op);
+}
+
+/// The pools through which exits read the network: means of a few elements that lie far inside the range of all, where a scale
+/// of their own keeps what the mean gains in resolution.
+std::vector<char> pools_of_exits(const Graph& graph) {
+  std::vector<char> found(graph.nodes.size(), 0);
+  if (exit_count(graph) == 0) return found;
+  const std::vector<char> backbone = backbone_nodes(graph);
+  for (std::size_t n = 0; n < found.size(); ++n) {
+    const auto* pool = std::get_if<AvgPool>(&graph.nodes[n].op);
+    found[n] = pool && !backbone[n] && pool->pad == Padding{};
+  }
+  return found;
 }
 
 /// Output quantisations that the specification prescribes.
@@ -75,13 +90,15 @@ Sharing share_quantizations(const Graph& graph, const Ranges& ranges) {
   std::vector<std::optional<Quantization>> fixed(graph.values.size());
   std::vector<char> alone(graph.values.size(), 0);
   for (const ValueId input : graph.inputs) alone[at(input)] = 1;
-  for (const Node& node : graph.nodes) {
+  const std::vector<char> own_scale = pools_of_exits(graph);
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
     if (const auto quantization = prescribed(node.op)) {
       fixed[at(node.output)] = quantization;
       alone[at(node.output)] = 1;
     }
     // The input's set keeps its root, so what is fixed or alone is told by the root.
-    if (moves_or_chooses(node.op)) sets.unite(node.inputs[0], node.output);
+    if (moves_or_chooses(node.op) && !own_scale[n]) sets.unite(node.inputs[0], node.output);
   }
   // Only now is it known which groups are alone. A concat's output is so only where all inputs are and agree.
   for (const Node& node : graph.nodes) {

@@ -12,7 +12,8 @@ namespace mj {
 
 /// Which activations share one quantisation, and the range each group has to hold.
 ///
-/// max_pool, avg_pool, reshape, transpose, pad and slice move or choose elements: input and output are one group.
+/// max_pool, avg_pool, reshape, transpose, pad and slice move or choose elements: input and output are one group, but for the
+/// avg_pools through which exits read a network.
 /// concat joins its inputs' groups where it may. A group is fixed where TFLite's specification prescribes the
 /// quantisation (sigmoid, softmax, tanh), and it keeps to itself where it holds the graph's input, whose codes should
 /// stand for pixels.

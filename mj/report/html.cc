@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "mj/base/text.h"
+#include "mj/report/exits.h"
 #include "mj/report/report.h"
 #include "mj/report/style.h"
 #include "mj/report/svg.h"
@@ -138,6 +139,31 @@ std::string figure(const std::string& content, const std::string& caption) {
   return "<figure>" + content + "<figcaption>" + caption + "</figcaption></figure>\n";
 }
 
+std::string exits_section(const DesignResult& r) {
+  const ExitsJobResult& exits = *r.exits;
+  std::string html = "<h2>Answers before the end</h2>\n";
+  html += figure(exits_plot(exits), fmt::format("Test accuracy over energy, float. Thresholds were fitted on validation; those chosen give {} for {} on "
+                                                "average, against {} for {} at the end of the network without exits.",
+                                                percent(exits.chosen.test.accuracy), to_text(Joules(exits.chosen.test.energy_j)),
+                                                percent(exits.full_accuracy), to_text(exits.full_energy)));
+  html += "<div class=\"scroll\"><table><tr>";
+  std::vector<std::string> header = exits_header();
+  header.insert(header.begin() + 3, "int8");
+  for (const std::string& name : header) html += "<th>" + name + "</th>";
+  html += "</tr>\n";
+  const std::vector<std::vector<std::string>> rows = exits_rows(exits);
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    std::vector<std::string> cells = rows[k];
+    cells.insert(cells.begin() + 3, k < r.int8_exit_accuracy.size() ? percent(r.int8_exit_accuracy[k]) : "");
+    html += "<tr>";
+    for (const std::string& cell : cells) html += "<td>" + escaped(cell) + "</td>";
+    html += "</tr>\n";
+  }
+  return html + fmt::format("</table></div>\n<p class=\"note\">All exits share one head: {} parameters, {} in int8, {} of state kept from one exit "
+                            "to the next. \"Asking\" is the energy of an exit's own operators.</p>\n",
+                            thousands(exits.head_parameters), bytes_text(exits.head_bytes), bytes_text(exits.state_bytes));
+}
+
 }  // namespace
 
 std::string report_html(const DesignResult& r) {
@@ -169,7 +195,9 @@ std::string report_html(const DesignResult& r) {
   html += "</div><div><h2>What is mistaken for what</h2>\n";
   html += figure("<div class=\"scroll\">" + heat_map(r.class_names, r.confusion) + "</div>",
                  fmt::format("Rows: label; columns: answer of the int8 student on {} test images.", thousands(r.test_images)));
-  html += "</div></div>\n<h2>Checks</h2>\n";
+  html += "</div></div>\n";
+  if (r.exits) html += exits_section(r);
+  html += "<h2>Checks</h2>\n";
   html += fmt::format(
       "<p>The emitted C, compiled for the host, gave the same {} bytes of output as the reference evaluator on {} images; {} differ. "
       "int8 against float: {:+.2f} points.</p>\n",

@@ -3,6 +3,7 @@
 
 #include "mj/base/text.h"
 #include "mj/ir/memory.h"
+#include "mj/report/exits.h"
 #include "mj/report/report.h"
 
 namespace mj {
@@ -90,6 +91,12 @@ std::string report_json(const DesignResult& result) {
                           {"softening_temperature", rounded(result.derived.softening)},
                           {"arms", json_of(result.derived.arms)},
                           {"epochs", result.spec.epochs}};
+  if (result.exits) {
+    json["exits"] = exits_json(*result.exits);
+    for (std::size_t k = 0; k < result.int8_exit_accuracy.size(); ++k) {
+      json["exits"]["exits"][k]["int8_accuracy"] = rounded(result.int8_exit_accuracy[k]);
+    }
+  }
   json["epochs"] = Json::array();
   for (std::size_t i = 0; i < result.epoch_loss.size(); ++i) {
     json["epochs"].push_back({{"loss", rounded(result.epoch_loss[i])}, {"accuracy", rounded(result.epoch_accuracy[i])}});

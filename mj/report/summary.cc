@@ -50,6 +50,12 @@ std::string summary_text(const DesignResult& result) {
     text += fmt::format("\ndistilled at                 temperature {:.3g}, alpha {:.3g}, derived from {} short trainings", result.derived.temperature,
                         result.derived.alpha, result.derived.arms.size());
   }
+  if (result.exits) {
+    const CurvePoint& chosen = result.exits->chosen;
+    text += fmt::format("\nexits                        {}, from {} for {}; by confidence {} for {} on average (float)", result.exits->exits.size() - 1,
+                        percent(result.exits->exits.front().accuracy), to_text(result.exits->exits.front().energy),
+                        percent(chosen.test.accuracy), to_text(Joules(chosen.test.energy_j)));
+  }
   text += fmt::format(
       "\nint8 against float student   {:+.2f} points ({} in float)\n"
       "emitted C against evaluator  {} images, {} bytes of output, {} differ\n"

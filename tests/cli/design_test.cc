@@ -117,6 +117,34 @@ TEST_F(Design, GivesTheSameBytesTwiceAndKeepsItsPromises) {
   EXPECT_EQ(nlohmann::json::parse(evaluated.output)["accuracy"].get<double>(), report["result"]["accuracy"].get<double>());
 }
 
+TEST_F(Design, AddsExitsThatTheFirmwareHas) {
+  const std::string path = spec("exits.toml", "3 mJ", 3);
+  write_file(path, read_text(path) + "[exits]\ncount = 2\nwidth = 4\nepochs = 4\nviews = 2\ndrop = 0.05\n");
+  const Ran first = millijoule({"design", path, "-o", *folder_ / "exits", "--threads", "1"});
+  ASSERT_EQ(first.exit_code, 0) << first.errors;
+  ASSERT_EQ(millijoule({"design", path, "-o", *folder_ / "again", "--threads", "1"}).exit_code, 0);
+  EXPECT_EQ(read_text(*folder_ / "exits/report.html"), read_text(*folder_ / "again/report.html"));
+  EXPECT_EQ(read_file(*folder_ / "exits/student_int8.onnx"), read_file(*folder_ / "again/student_int8.onnx"));
+  EXPECT_NE(first.output.find("by confidence"), std::string::npos) << first.output;
+
+  const auto report = nlohmann::json::parse(read_text(*folder_ / "exits/report.json"));
+  const auto& exits = report["exits"]["exits"];
+  ASSERT_EQ(exits.size(), 3u);
+  EXPECT_EQ(report["phases"][5]["name"], "exits");
+  EXPECT_GT(report["phases"][5]["macs"], 0);
+  // Every output of every image is compared with the emitted C.
+  EXPECT_EQ(report["host_check"]["bytes"], 150 * 3 * 3);
+  EXPECT_EQ(report["host_check"]["differing"], 0);
+  EXPECT_EQ(exits[2]["int8_accuracy"], report["result"]["accuracy"]);
+  EXPECT_GT(report["result"]["energy_j"].get<double>(), report["exits"]["full_energy_j"].get<double>());
+  EXPECT_EQ(report["exits"]["chosen"]["thresholds"].size(), 2u);
+  EXPECT_NE(read_text(*folder_ / "exits/firmware/bars.h").find("bars_infer_until"), std::string::npos);
+  EXPECT_NE(read_text(*folder_ / "exits/report.html").find("Answers before the end"), std::string::npos);
+  const Ran evaluated = millijoule({"eval", *folder_ / "exits/student_int8.onnx", "--data", "npy:" + folder_->path().string(), "--json", "-"});
+  const auto per_exit = nlohmann::json::parse(evaluated.output)["per_exit"];
+  for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(per_exit[k]["accuracy"].get<double>(), exits[k]["int8_accuracy"].get<double>(), 1e-8);
+}
+
 TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   const std::string path = spec("kill.toml", "3 mJ", 12);
   write_file(path, replaced(read_text(path), "learning_rate", "temperature = \"auto\"\nalpha = \"auto\"\nlearning_rate"));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "mj/arch/architecture.h"
 #include "mj/io/onnx.h"
@@ -43,6 +45,87 @@ TEST(ExitsCommand, AddsExitsThatEveryOtherCommandTakes) {
   ASSERT_EQ(quantized.exit_code, 0) << quantized.errors;
   const Ran emitted = millijoule({"emit", folder / "int8.onnx", "-o", folder / "firmware"});
   EXPECT_EQ(emitted.exit_code, 0) << emitted.errors;
+  EXPECT_THAT(read_text(folder / "firmware/model.h"), HasSubstr("uint8_t model_infer_until(model_state* state, mj_go_on go_on, void* context);"));
+  EXPECT_THAT(read_text(folder / "firmware/README.md"), HasSubstr("The network can answer at 3 exits before its end."));
+
+  // The same for a device whose power fails, through the proof and the simulator.
+  const Ran intermittent = millijoule({"emit", folder / "int8.onnx", "-o", folder / "kept", "--intermittent", "--platform", "msp430fr5994",
+                                       "--charge", "300 uJ"});
+  ASSERT_EQ(intermittent.exit_code, 0) << intermittent.errors;
+  const auto manifest = nlohmann::json::parse(read_text(folder / "kept/manifest.json"));
+  ASSERT_EQ(manifest["exits"].size(), 4u);
+  EXPECT_EQ(manifest["exits"][3]["unit"], manifest["units"].size() - 1);
+  EXPECT_EQ(manifest["units"][manifest["exits"][0]["unit"].get<std::size_t>()]["op"], "exit");
+  double joules = 0;
+  std::size_t exit = 0;
+  for (const auto& unit : manifest["units"]) {
+    joules += unit["energy_j"].get<double>() + manifest["commit_energy_j"].get<double>();
+    if (unit["op"] != "exit") continue;
+    EXPECT_NEAR(manifest["exits"][exit]["energy_j"].get<double>(), joules, 1e-6 * joules);
+    EXPECT_EQ(manifest["exits"][exit]["name"], json["exits"][exit]["name"]);
+    ++exit;
+  }
+  const Ran cut = millijoule({"powercut", folder / "kept", "--single", "--random", "100", "--json", "-"});
+  EXPECT_EQ(cut.exit_code, 0) << cut.errors;
+  EXPECT_EQ(nlohmann::json::parse(cut.output)["divergences"], 0);
+  EXPECT_EQ(nlohmann::json::parse(cut.output)["exits"], 3);
+
+  const Ran simulated = millijoule({"simulate", folder / "kept", "--trace", "constant:2mW", "--duration", "1h", "--capacitor", "1mF", "--policy",
+                                    "all", "--model", folder / "int8.onnx", "--data", data, "--write-outcomes", folder / "outcomes.csv",
+                                    "--json", "-"});
+  ASSERT_EQ(simulated.exit_code, 0) << simulated.errors;
+  const auto simulation = nlohmann::json::parse(simulated.output);
+  std::map<std::string, nlohmann::json> policies;
+  for (const auto& run : simulation["policies"]) policies[run["policy"]] = run;
+  ASSERT_TRUE(policies.contains("confidence-energy"));
+  EXPECT_GT(policies["exit:exit1"]["answers"], policies["full"]["answers"]);
+  EXPECT_EQ(policies["exit:exit2"]["exits"][1]["answers"], policies["exit:exit2"]["answers"]);
+  EXPECT_GE(policies["confidence"]["answers"], policies["full"]["answers"]);
+  // The policy that was simulated, as constants that compile into the firmware.
+  const Ran chosen = millijoule({"simulate", folder / "kept", "--trace", "constant:2mW", "--duration", "1h", "--capacitor", "1mF", "--period",
+                                 "30s", "--policy", "confidence-energy", "--outcomes", folder / "outcomes.csv", "--write-policy",
+                                 folder / "kept/rf_policy.h"});
+  ASSERT_EQ(chosen.exit_code, 0) << chosen.errors;
+  EXPECT_THAT(read_text(folder / "kept/rf_policy.h"), HasSubstr("static const mj_policy_plan rf_policy = {\n    MJ_POLICY_CONFIDENCE_ENERGY,\n    4,"));
+  write_file(folder / "kept/main.c", std::string(R"(#include "model.h"
+#include "rf_policy.h"
+static model_nonvolatile kept;
+static model_state state;
+static mj_policy_state policy;
+int main(void) {
+  mj_policy_asker asker;
+  asker.plan = &rf_policy;
+  asker.state = &policy;
+  asker.stored_uj = 0;
+  (void)model_recover(&state, &kept);
+  mj_policy_begin(&rf_policy, &policy, 0, 0, 100);
+  return model_infer_until(&state, mj_policy_ask, &asker) && model_exit(&state) < MODEL_OUTPUTS ? 1 : 0;
+}
+)"));
+  const ProcessResult made = run_process({"make", "-s"}, {}, folder / "kept");
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+
+  // Whether an answer is right is what the int8 network itself says.
+  const Ran int8 = millijoule({"eval", folder / "int8.onnx", "--data", data, "--json", "-"});
+  const auto accuracy = nlohmann::json::parse(int8.output)["per_exit"];
+  std::istringstream table(read_text(folder / "outcomes.csv"));
+  std::vector<double> right(4, 0);
+  std::string line;
+  std::getline(table, line);
+  EXPECT_EQ(line.find("label,exit1_answer,exit1_confidence,exit2_answer"), 0u);
+  int images = 0;
+  for (; std::getline(table, line); ++images) {
+    std::istringstream cells(line);
+    std::string cell, label;
+    std::getline(cells, label, ',');
+    for (double& count : right) {
+      std::getline(cells, cell, ',');
+      count += cell == label;
+      std::getline(cells, cell, ',');
+    }
+  }
+  EXPECT_EQ(images, 30);
+  for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(accuracy[k]["accuracy"].get<double>(), right[k] / 30, 1e-6);
 }
 
 TEST(ExitsCommand, SaysWhatIsWrongInOneSentence) {

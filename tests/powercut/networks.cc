@@ -80,6 +80,27 @@ Graph small_residual_network(bool with_concat) {
   return b.graph;
 }
 
+Graph small_exit_network() {
+  Builder b;
+  const ValueId x = b.graph.add_input("x", Type{DType::kI8, {4, 4, 2}, activation()});
+  ValueId block = x, state = -1, scores = -1;
+  const ValueId answer_weight = b.weight({3, 8});
+  for (int k = 1; k <= 3; ++k) {
+    const std::string name = k < 3 ? "exit" + std::to_string(k) : "logits";
+    const std::int64_t inputs = b.graph.type(block).shape[2];
+    block = b.add("block" + std::to_string(k), Conv2d{.pad = {1, 1, 1, 1}, .clamp = {0, kInfinity}}, {block, b.weight({4, 3, 3, inputs})});
+    const ValueId pooled = b.add(name + "/pool", AvgPool{}, {block});
+    const ValueId projected = b.add(name + "/project", Conv2d{}, {pooled, b.weight({2, 1, 1, 4})});
+    state = k == 1 ? projected : b.add(name + "/sum", Add{}, {state, projected});
+    const ValueId flat = b.add(name + "/flat", Reshape{{8}}, {state});
+    const ValueId own = b.add(name + "/answer", Linear{}, {flat, answer_weight});
+    scores = k == 1 ? own : b.add(name + "/logits", Add{}, {own, scores});
+    b.graph.value(scores).name = name;
+    b.graph.outputs.push_back(scores);
+  }
+  return b.graph;
+}
+
 FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j,
                                  const std::string& target) {
   const Platform platform = toy_platform();

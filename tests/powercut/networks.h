@@ -28,6 +28,9 @@ Platform toy_platform();
 /// small enough for all pairs of cuts.
 Graph small_residual_network(bool with_concat = true);
 
+/// An int8 network that answers at two exits and at its end, by a head that keeps a state from exit to exit.
+Graph small_exit_network();
+
 /// Plans with this charge and writes the firmware; returns its folder as powercut reads it.
 FirmwareFolder emit_intermittent(const Graph& graph, const std::filesystem::path& folder, const std::string& nvm, double charge_j,
                                  const std::string& target = "host");

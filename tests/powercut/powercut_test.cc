@@ -139,13 +139,64 @@ TEST_P(SeedBugs, AreCaught) {
 INSTANTIATE_TEST_SUITE_P(All, SeedBugs,
                          testing::Values("in-place-residual", "commit-before-data", "in-place-partials", "stale-volatile-cache"));
 
+class Exits : public testing::TestWithParam<const char*> {};
+
+TEST_P(Exits, SurviveEveryCutWhereverTheyAreStoppedAt) {
+  const TestFolder folder;
+  const bool words = GetParam() == std::string("words");
+  const FirmwareFolder firmware = emit_intermittent(small_exit_network(), folder.path() / "net", GetParam(), words ? 1e-6 : 1e-7);
+  ASSERT_EQ(firmware.decisions.size(), 2u);
+  EXPECT_EQ(firmware.units.at(static_cast<std::size_t>(firmware.decisions[0])).op, "exit");
+  const PowercutResult result = cut(firmware, {.single = true, .doubles = 2000, .random = 20000});
+  EXPECT_EQ(result.divergences, 0) << result.first_divergence;
+  EXPECT_EQ(result.exits, 2);
+  EXPECT_GT(result.single_cuts, 3 * result.writes);
+  if (!words) EXPECT_LE(result.write_amplification(), 1.05);
+}
+
+INSTANTIATE_TEST_SUITE_P(Nvm, Exits, testing::Values("fram", "bytes", "words"));
+
+TEST(Exits, SeedBugsAreCaught) {
+  const TestFolder folder;
+  const FirmwareFolder firmware = emit_intermittent(small_exit_network(), folder.path() / "net", "fram", 1e-7);
+  for (const char* bug : {"re-decide", "commit-before-data", "stale-volatile-cache"}) {
+    SCOPED_TRACE(bug);
+    const PowercutResult single = cut(firmware, {.single = true, .seed_bug = bug});
+    EXPECT_GT(single.divergences, 0);
+    const PowercutResult random = cut(firmware, {.single = false, .random = 2000, .seed_bug = bug});
+    EXPECT_GT(random.divergences, 10);
+  }
+}
+
+TEST(Exits, OneStoreSkipsToTheAnswer) {
+  const TestFolder folder;
+  const FirmwareFolder firmware = emit_intermittent(small_exit_network(), folder.path() / "net", "fram", 1e-7);
+  const FirmwareProgram program(firmware, 1, "");
+  for (std::int64_t stop = 0; stop < 2; ++stop) {
+    Machine machine(firmware, program.copy(0));
+    machine.set_decide([&](std::int64_t exit, std::int64_t) { return exit < stop; });
+    machine.restart();
+    const std::vector<std::byte> input(static_cast<std::size_t>(firmware.input_bytes), std::byte{9});
+    machine.set_input(input);
+    for (std::int64_t unit = 0; unit < firmware.decisions[static_cast<std::size_t>(stop)]; ++unit) machine.step();
+    EXPECT_EQ(machine.phase(), 1);
+    machine.writes = 0;
+    machine.step();
+    EXPECT_EQ(machine.phase(), 2);
+    EXPECT_EQ(machine.writes, 2) << "which exit was reached, and the progress";
+    EXPECT_EQ(machine.exit(), stop);
+    EXPECT_EQ(machine.epoch(), 1u);
+  }
+}
+
 TEST(SeedBugs, NeedAPlace) {
   const TestFolder folder;
   const FirmwareFolder firmware = emit_intermittent(small_residual_network(), folder.path() / "net", "fram", 1e-6);
   EXPECT_EQ(error_of([&] { cut(firmware, {.seed_bug = "in-place-partials"}); }),
             "seed bug 'in-place-partials': no sum of this network is split over three or more units");
   EXPECT_EQ(error_of([&] { cut(firmware, {.seed_bug = "typo"}); }),
-            "seed bug 'typo': is unknown; expected in-place-residual, commit-before-data, in-place-partials, stale-volatile-cache");
+            "seed bug 'typo': is unknown; expected in-place-residual, commit-before-data, in-place-partials, stale-volatile-cache, re-decide");
+  EXPECT_EQ(error_of([&] { cut(firmware, {.seed_bug = "re-decide"}); }), "seed bug 're-decide': this network has no exits");
 }
 
 /// One machine with a firmware of its own.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <setjmp.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -59,6 +60,8 @@ class Model {
     if (made.exit_code != 0) throw std::runtime_error(made.errors);
     handle_ = ::dlopen((folder / "model.so").c_str(), RTLD_NOW | RTLD_LOCAL);
     recover_ = reinterpret_cast<Recover>(::dlsym(handle_, "mj_recover"));
+    recover_decisions_ = reinterpret_cast<RecoverDecisions>(::dlsym(handle_, "mj_recover_decisions"));
+    commit_end_ = reinterpret_cast<Commit>(::dlsym(handle_, "mj_commit_end"));
     commit_ = reinterpret_cast<Commit>(::dlsym(handle_, "mj_commit"));
     *static_cast<void (**)(void*, const void*, std::size_t)>(::dlsym(handle_, "model_store")) = &Model::store;
     size_ = *static_cast<const std::size_t*>(::dlsym(handle_, "model_kept_bytes"));
@@ -74,7 +77,13 @@ class Model {
 
   int recover(std::uint16_t& position) {
     active_ = this;
-    return recover_(kept, kBuild, units, &position);
+    if (decisions.empty()) return recover_(kept, kBuild, units, &position);
+    const DecisionList list{decisions.data(), static_cast<std::uint8_t>(decisions.size())};
+    return recover_decisions_(kept, kBuild, units, &list, &position);
+  }
+  void commit_end(std::uint16_t& position) {
+    active_ = this;
+    commit_end_(kept, units, &position);
   }
   void commit(std::uint16_t& position) {
     active_ = this;
@@ -91,12 +100,18 @@ class Model {
   }
 
   std::uint16_t units = 300;  // beyond one byte
+  std::vector<std::uint16_t> decisions;
   std::uint8_t* kept = nullptr;
   std::size_t progress_bytes = 0;
   std::size_t written = 1;  ///< bytes of the write that was cut
 
  private:
   using Recover = std::uint8_t (*)(void*, const std::uint8_t*, std::uint16_t, std::uint16_t*);
+  struct DecisionList {
+    const std::uint16_t* units;
+    std::uint8_t count;
+  };
+  using RecoverDecisions = std::uint8_t (*)(void*, const std::uint8_t*, std::uint16_t, const DecisionList*, std::uint16_t*);
   using Commit = void (*)(void*, std::uint16_t, std::uint16_t*);
 
   static void store(void* to, const void* from, std::size_t n) {
@@ -121,6 +136,8 @@ class Model {
   std::vector<std::uint8_t> memory_;
   void* handle_ = nullptr;
   Recover recover_ = nullptr;
+  RecoverDecisions recover_decisions_ = nullptr;
+  Commit commit_end_ = nullptr;
   Commit commit_ = nullptr;
   std::size_t size_ = 0;
   int countdown_ = -1;
@@ -154,11 +171,12 @@ class RecoveryModel : public testing::TestWithParam<const char*> {
   }
 
   /// From a torn state recovery says one of the two positions, and says the same when its own writes are cut.
-  void check_recovery(std::uint16_t before, const std::vector<Tear>& second) {
+  void check_recovery(std::uint16_t before, const std::vector<Tear>& second) { check_recovery(before, after(before), second); }
+  void check_recovery(std::uint16_t before, std::uint16_t next, const std::vector<Tear>& second) {
     const Model::Image torn = model.image();
     std::uint16_t found = 0;
     ASSERT_EQ(model.recover(found), kResumed) << before;
-    ASSERT_TRUE(found == before || found == after(before)) << before << " became " << found;
+    ASSERT_TRUE(found == before || found == next) << before << " became " << found;
     for (int write = 0; write < 16; ++write) {
       for (const Tear& tear : second) {
         model.load(torn);
@@ -204,6 +222,69 @@ TEST_P(RecoveryModel, EveryCutOfEveryCommit) {
     std::uint16_t found = 0;
     ASSERT_EQ(model.recover(found), kResumed);
     ASSERT_EQ(found, position);
+  }
+}
+
+TEST_P(RecoveryModel, EveryCutOfDecidingToStop) {
+  // Units whose numbers share the low byte, the high byte or neither with the end, at both ends of the range.
+  model.decisions = {0, 1, 43, 44, 45, 127, 128, 255, 256, 257, 298, 299};
+  std::uint16_t position = 0;
+  ASSERT_EQ(model.recover(position), kOtherBuild);
+  for (int step = 0; step < 2 * (model.units + 2); ++step) {
+    const std::uint16_t from = position;
+    const auto number = static_cast<std::uint16_t>(from & ~kParity);
+    const Model::Image before = model.image();
+    if (std::find(model.decisions.begin(), model.decisions.end(), number) != model.decisions.end()) {
+      const auto end = static_cast<std::uint16_t>((from & kParity) | model.units);
+      for (const bool stop : {true, false}) {
+        bool came = true;
+        for (int write = 0; write < 16 && came; ++write) {
+          for (const Tear& tear : tears(false)) {
+            model.load(before);
+            std::uint16_t working = from;
+            came = model.cut(write, tear, [&] { stop ? model.commit_end(working) : model.commit(working); });
+            if (!came) break;
+            check_recovery(from, stop ? end : after(from), tears(false));
+            if (HasFatalFailure()) return;
+          }
+        }
+      }
+      model.load(before);
+      std::uint16_t working = from, found = 0;
+      model.commit_end(working);
+      ASSERT_EQ(working, end);
+      ASSERT_EQ(model.recover(found), kResumed);
+      ASSERT_EQ(found, end);
+      model.load(before);
+    }
+    model.commit(position);
+  }
+}
+
+TEST_P(RecoveryModel, NothingButADecisionEndsEarly) {
+  if (GetParam() == std::string("fram")) GTEST_SKIP() << "one slot alone: only what is out of range can be seen";
+  model.decisions = {44};
+  std::uint16_t position = 0;
+  model.recover(position);
+  const std::size_t slot = model.progress_bytes / 2;
+  // Slots that hold a position and the end: only a decision, or the last unit, leads from the one to the other.
+  Model::Image end;
+  for (std::uint16_t step = 0; step <= model.units + 1; ++step) {
+    if ((position & ~kParity) == model.units) end = model.image();
+    model.commit(position);
+  }
+  std::uint16_t ignored = 0;
+  model.load(Model::Image(end.size(), 0));
+  model.recover(ignored);
+  position = ignored;
+  for (std::uint16_t unit = 0; unit < model.units; ++unit) {
+    model.commit(position);
+    const Model::Image here = model.image();
+    std::memcpy(model.kept, end.data(), slot);
+    std::uint16_t found = 0;
+    const bool possible = unit == 44 || unit + 1 == model.units;
+    ASSERT_EQ(model.recover(found), possible ? kResumed : kCorrupted) << unit;
+    model.load(here);
   }
 }
 

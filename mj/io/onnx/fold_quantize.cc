@@ -41,7 +41,7 @@ std::optional<Quantization> prescribed(const Op& op, const Quantization& input) 
     return Quantization{{1.0f / 256}, {-128}, -1};
   }
   if (std::holds_alternative<Tanh>(op)) return Quantization{{1.0f / 128}, {0}, -1};
-  if (std::holds_alternative<AvgPool>(op)) return input;
+  if (const auto* pool = std::get_if<AvgPool>(&op); pool && pool->pad != Padding{}) return input;
   return std::nullopt;
 }
 

@@ -107,6 +107,20 @@ FirmwareFolder parse(const std::filesystem::path& directory, const Json& json) {
       out.units.push_back(std::move(unit));
     });
   }
+  if (json.contains("exits")) {
+    const Json& exits = list(json, "exits");
+    for (const Json& exit : exits) {
+      const std::int64_t unit = number(exit, "unit");
+      if (unit >= static_cast<std::int64_t>(out.units.size()) || (!out.decisions.empty() && unit <= out.decisions.back())) {
+        fail("'exits' decides at unit {}, which is out of order or not among {}", unit, out.units.size());
+      }
+      out.decisions.push_back(unit);
+    }
+    if (exits.size() < 2 || exits.size() > 255 || out.decisions.back() + 1 != static_cast<std::int64_t>(out.units.size())) {
+      fail("'exits' holds {}; expected at least one and the end, which is the last unit", exits.size());
+    }
+    out.decisions.pop_back();
+  }
   return out;
 }
 

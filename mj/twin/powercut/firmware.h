@@ -55,6 +55,7 @@ struct FirmwareFolder {
   Bytes arena_lower_bound_bytes = 0;
   Bytes activation_bytes = 0;  ///< written by one continuous inference, its input included
   std::vector<FirmwareUnit> units;
+  std::vector<std::int64_t> decisions;  ///< units that decide at exits whether to go on, rising; empty without exits
 };
 
 /// Throws `Error` that names the file and the key: a folder without manifest, continuous firmware, counts and places that

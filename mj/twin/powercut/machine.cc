@@ -30,6 +30,12 @@ Machine::Machine(const FirmwareFolder& folder, const FirmwareCalls& calls)
   MJ_CHECK(kept_ != nullptr);
   std::memset(kept_.get(), 0, size);
   calls_.store(&Machine::hook, this);
+  if (calls_.decide) calls_.decide(&Machine::go_on, this);
+}
+
+std::uint8_t Machine::go_on(void* machine, std::uint8_t exit, std::uint16_t) {
+  const auto& self = *static_cast<Machine*>(machine);
+  return !self.decide_ || self.decide_(exit, self.unit_at_work_) ? 1 : 0;
 }
 
 std::vector<std::byte> Machine::volatile_memory() const {
@@ -52,7 +58,10 @@ std::uint8_t Machine::restart() {
 void Machine::set_input(std::span<const std::byte> input) {
   calls_.set_input(state_.data(), reinterpret_cast<const std::int8_t*>(input.data()));
 }
-void Machine::step() { calls_.step(state_.data()); }
+void Machine::step() {
+  unit_at_work_ = unit();
+  calls_.step(state_.data());
+}
 void Machine::next() { calls_.next(state_.data()); }
 
 std::span<const std::byte> Machine::output() const {

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "mj/twin/powercut/program.h"
@@ -44,6 +46,12 @@ class Machine {
   std::uint32_t epoch() const { return calls_.epoch(state_.data()); }
   std::span<const std::byte> output() const;
 
+  /// What the application says at an exit; asked by the firmware while it runs the unit `unit_at_work`.
+  using Decide = std::function<bool(std::int64_t exit, std::int64_t unit_at_work)>;
+  void set_decide(Decide decide) { decide_ = std::move(decide); }
+  std::int64_t unit() const { return calls_.unit(state_.data()); }
+  std::int64_t exit() const { return calls_.exit(state_.data()); }
+
   /// Runs `action`; the power is cut at its write number `write` (from 0). Returns whether it was: an action with fewer
   /// writes ends as if nothing had happened.
   template <class Action>
@@ -73,6 +81,7 @@ class Machine {
   static void hook(void* machine, void* to, const void* from, std::size_t n) {
     static_cast<Machine*>(machine)->store(static_cast<std::byte*>(to), static_cast<const std::byte*>(from), n);
   }
+  static std::uint8_t go_on(void* machine, std::uint8_t exit, std::uint16_t confidence);
   void store(std::byte* to, const std::byte* from, std::size_t n);
   [[noreturn]] void cut(std::byte* to, const std::byte* from, std::size_t n);
 
@@ -86,6 +95,8 @@ class Machine {
   std::size_t output_bytes_;
   std::unique_ptr<std::byte[], Free> kept_;
   std::vector<std::byte> state_;
+  Decide decide_;
+  std::int64_t unit_at_work_ = 0;
   jmp_buf power_;
   std::int64_t countdown_ = kNever;
   Cut cut_ = Cut::kBefore;

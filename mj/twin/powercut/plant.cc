@@ -59,7 +59,11 @@ void plant_in_place_residual(Source code) {
 void plant_commit_before_data(Source code, const std::string& macro) {
   const std::string run = "  run_unit(state, tiling, &unit);\n";
   const std::string commit = fmt::format("  mj_commit(&state->kept->kept, {}_UNITS, &state->lost.position);\n", macro);
-  code.replace(run + commit, commit + run);
+  // Between the two there may be a decision.
+  const std::size_t begin = code.text().find(run), end = code.text().find(commit, begin);
+  if (begin == std::string::npos || end == std::string::npos) fail("the code is not as emitted: no unit is run and committed");
+  const std::string between = code.text().substr(begin + run.size(), end - begin - run.size());
+  code.replace(run + between + commit, between + commit + run);
 }
 
 /// Units that a sum is split over in each tiling of the emitted table.
@@ -108,10 +112,28 @@ void plant_stale_volatile_cache(Source code, Source header, const std::string& m
 )");
 }
 
+/// The unit behind a decision asks again, as if it had not been taken.
+void plant_re_decide(Source code, const std::string& macro) {
+  const std::string header = "_step_until(";
+  if (code.text().find(header) == std::string::npos) fail("this network has no exits");
+  const std::string find = "  tiling = mj_find_unit(tilings, number(state), &unit);\n";
+  code.replace(find, fmt::format(R"(  if (go_on != NULL && number(state) != 0) {{
+    --state->lost.position;
+    tiling = stops(state, go_on, context);
+    ++state->lost.position;
+    if (tiling != 0) {{
+      mj_commit_end(&state->kept->kept, {}_UNITS, &state->lost.position);
+      return 1;
+    }}
+  }}
+)", macro) + find);
+}
+
 }  // namespace
 
 const std::vector<std::string>& seed_bug_names() {
-  static const std::vector<std::string> names{"in-place-residual", "commit-before-data", "in-place-partials", "stale-volatile-cache"};
+  static const std::vector<std::string> names{"in-place-residual", "commit-before-data", "in-place-partials", "stale-volatile-cache",
+                                              "re-decide"};
   return names;
 }
 
@@ -123,6 +145,7 @@ void plant_bug(const std::filesystem::path& build, const FirmwareFolder& folder,
     if (bug == "commit-before-data") return plant_commit_before_data(Source(code), macro);
     if (bug == "in-place-partials") return plant_in_place_partials(Source(code));
     if (bug == "stale-volatile-cache") return plant_stale_volatile_cache(Source(code), Source(build / (folder.name + ".h")), macro);
+    if (bug == "re-decide") return plant_re_decide(Source(code), macro);
     fail("is unknown; expected {}", fmt::join(seed_bug_names(), ", "));
   });
 }

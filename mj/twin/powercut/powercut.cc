@@ -35,8 +35,49 @@ enum class Call : std::uint8_t { kRecover, kInput, kStep, kNext };
 
 /// An uninterrupted run: all non-volatile memory before and after every call.
 struct Reference {
-  std::vector<Memory> memory;         ///< memory[i] before call i; the last after all
+  std::vector<Memory> memory;         ///< memory[i] before call i; the last after all. Empty where it was not kept
   std::vector<std::int64_t> writes;   ///< by each call
+};
+
+/// A way through the network: to a stop at one of its exits, or to its end. Each is a beginning of the longer ones.
+struct Way {
+  std::int64_t exit = 0;   ///< where it stops
+  std::int64_t units = 0;
+  std::vector<Reference> references;  ///< by input
+
+  std::int64_t calls() const { return units + 3; }
+  const Reference& first() const { return references[0]; }
+};
+
+/// What was decided at the exits in one inference with cuts: a decision counts from the commit that follows it.
+class Decisions {
+ public:
+  Decisions(const std::vector<std::int64_t>& units, RandomStream& random)
+      : units_(units), random_(random), said_(units.size()), taken_(units.size()) {}
+
+  bool ask(std::int64_t exit) {
+    const bool on = random_.below(3) != 0;
+    said_[static_cast<std::size_t>(exit)] = on;
+    return on;
+  }
+  /// Once the firmware stands at another unit, what was said last holds, and anything said later does not count.
+  void observe(const Machine& machine) {
+    for (std::size_t k = 0; k < units_.size(); ++k) {
+      if (said_[k] && !taken_[k] && machine.unit() != units_[k]) taken_[k] = said_[k];
+    }
+  }
+  /// Where the inference has to stop.
+  std::size_t exit() const {
+    for (std::size_t k = 0; k < taken_.size(); ++k) {
+      if (taken_[k] == false) return k;
+    }
+    return taken_.size();
+  }
+
+ private:
+  const std::vector<std::int64_t>& units_;
+  RandomStream& random_;
+  std::vector<std::optional<bool>> said_, taken_;
 };
 
 class Tester {
@@ -47,6 +88,8 @@ class Tester {
         progress_(progress),
         program_(folder, threads(), options.seed_bug),
         units_(static_cast<std::int64_t>(folder.units.size())) {
+    for (const std::int64_t unit : folder.decisions) ways_.push_back({static_cast<std::int64_t>(ways_.size()), unit + 1, {}});
+    ways_.push_back({static_cast<std::int64_t>(ways_.size()), units_, {}});
     for (int i = 0; i < threads(); ++i) machines_.push_back(std::make_unique<Machine>(folder, program_.copy(i)));
     for (int k = 0; k < kInputs; ++k) {
       RandomStream random(options.seed, 0x1b9, static_cast<std::uint64_t>(k));
@@ -58,10 +101,13 @@ class Tester {
 
   PowercutResult run() {
     const auto start = std::chrono::steady_clock::now();
-    for (int k = 0; k < kInputs; ++k) references_.push_back(reference(*machines_[0], k, k == 0));
+    for (Way& way : ways_) {
+      for (int k = 0; k < kInputs; ++k) way.references.push_back(reference(*machines_[0], way, k));
+    }
     result_.units = units_;
+    result_.exits = static_cast<std::int64_t>(folder_.decisions.size());
     dead_at_the_end_ = dead_at_the_end(*machines_[0]);
-    for (const std::int64_t n : first().writes) result_.writes += n;
+    for (const std::int64_t n : whole().first().writes) result_.writes += n;
     count_bytes();
     isolate_units();
     if (options_.single) single_cuts();
@@ -77,14 +123,30 @@ class Tester {
 
  private:
   // The calls of one inference on a blank device, by number.
-  std::int64_t calls() const { return units_ + 3; }
-  Call call_at(std::int64_t i) const {
-    return i == 0 ? Call::kRecover : i == 1 ? Call::kInput : i == units_ + 2 ? Call::kNext : Call::kStep;
+  static Call call_at(const Way& way, std::int64_t i) {
+    return i == 0 ? Call::kRecover : i == 1 ? Call::kInput : i == way.units + 2 ? Call::kNext : Call::kStep;
   }
-  const Reference& first() const { return references_[0]; }
+  /// The way to the end.
+  const Way& whole() const { return ways_.back(); }
 
-  std::string describe(std::int64_t i) const {
-    switch (call_at(i)) {
+  /// Which exit decides in call i, if any.
+  std::optional<std::size_t> decision_at(std::int64_t i) const {
+    const auto found = std::ranges::find(folder_.decisions, i - 2);
+    if (found == folder_.decisions.end()) return {};
+    return static_cast<std::size_t>(found - folder_.decisions.begin());
+  }
+
+  /// From here on the application decides as this way has it; where it is asked anywhere but at the decision itself, it says
+  /// the contrary.
+  void decide_once(Machine& machine, const Way& way) const {
+    machine.set_decide([this, stop = way.exit](std::int64_t exit, std::int64_t unit) {
+      const bool its_unit = folder_.decisions.at(static_cast<std::size_t>(exit)) == unit;
+      return (exit < stop) == its_unit;
+    });
+  }
+
+  std::string describe(const Way& way, std::int64_t i) const {
+    switch (call_at(way, i)) {
       case Call::kRecover:
         return "the first power-on";
       case Call::kInput:
@@ -95,11 +157,11 @@ class Tester {
         break;
     }
     const FirmwareUnit& unit = folder_.units[static_cast<std::size_t>(i - 2)];
-    return fmt::format("unit {} ({} '{}')", i - 2, unit.op, unit.node);
+    return fmt::format("unit {} ({} '{}'){}", i - 2, unit.op, unit.node, way.units < units_ ? ", stopping there" : "");
   }
 
-  void perform(Machine& machine, std::int64_t i, int input) const {
-    switch (call_at(i)) {
+  void perform(Machine& machine, const Way& way, std::int64_t i, int input) const {
+    switch (call_at(way, i)) {
       case Call::kRecover:
         return;  // done by the restart itself
       case Call::kInput:
@@ -113,18 +175,20 @@ class Tester {
 
   static void load(Machine& machine, const Memory& memory) { std::memcpy(machine.kept().data(), memory.data(), memory.size()); }
 
-  /// Only the last memory unless `whole`.
-  Reference reference(Machine& machine, int input, bool whole) const {
+  /// Of the first input all memory, but for what a longer way has too; of the others only the last.
+  Reference reference(Machine& machine, const Way& way, int input) const {
     Reference out;
     std::ranges::fill(machine.kept(), std::byte{0});
-    for (std::int64_t i = 0; i < calls(); ++i) {
-      if (whole) out.memory.emplace_back(machine.kept().begin(), machine.kept().end());
+    machine.set_decide([stop = way.exit](std::int64_t exit, std::int64_t) { return exit < stop; });
+    for (std::int64_t i = 0; i < way.calls(); ++i) {
+      out.memory.emplace_back();
+      if (input == 0 && (way.units == units_ || i > way.units)) out.memory.back().assign(machine.kept().begin(), machine.kept().end());
       machine.writes = 0;
       if (i == 0) machine.restart();
-      perform(machine, i, input);
+      perform(machine, way, i, input);
       out.writes.push_back(machine.writes);
-      if (i == units_ + 1 && machine.phase() != kDone) {
-        fail("{}: an uninterrupted run of {} units does not end", folder_.directory.string(), units_);
+      if (i == way.units + 1 && machine.phase() != kDone) {
+        fail("{}: an uninterrupted run of {} units does not end", folder_.directory.string(), way.units);
       }
     }
     out.memory.emplace_back(machine.kept().begin(), machine.kept().end());
@@ -166,12 +230,12 @@ class Tester {
   void count_bytes() {
     const Bytes word = folder_.nvm == "words" ? folder_.word_bytes : 1;
     const std::int64_t commit_writes = folder_.nvm == "fram" ? 1 : folder_.commit_bytes / word;
-    for (std::int64_t i = 1; i < calls(); ++i) {
-      const Bytes bytes = (first().writes[static_cast<std::size_t>(i)] - commit_writes) * word;
-      Bytes* sum = call_at(i) == Call::kNext ? &result_.result_bytes : &result_.activation_bytes;
-      if (call_at(i) == Call::kStep) {
+    for (std::int64_t i = 1; i < whole().calls(); ++i) {
+      const Bytes bytes = (whole().first().writes[static_cast<std::size_t>(i)] - commit_writes) * word;
+      Bytes* sum = call_at(whole(), i) == Call::kNext ? &result_.result_bytes : &result_.activation_bytes;
+      if (call_at(whole(), i) == Call::kStep) {
         const FirmwareUnit& unit = folder_.units[static_cast<std::size_t>(i - 2)];
-        if (unit.op == "delivery") sum = &result_.result_bytes;
+        if (unit.op == "delivery" || unit.op == "exit") sum = &result_.result_bytes;
         if (unit.writes.at(0).place == TouchedBytes::Place::kPartial) sum = &result_.partial_bytes;
       }
       *sum += bytes;
@@ -182,12 +246,18 @@ class Tester {
 
   /// Every unit with nothing but what it declares to read: it must write what it declares, all of it, and no more.
   void isolate_units() {
-    begin("units by themselves", units_, "units");
-    parallel_for_worker(units_, [&](std::int64_t u, int worker) {
+    const std::vector<Step> steps = steps_of_all_ways();
+    const auto total = static_cast<std::int64_t>(steps.size());
+    begin("units by themselves", total, "units");
+    parallel_for_worker(total, [&](std::int64_t step, int worker) {
       Machine& machine = *machines_[static_cast<std::size_t>(worker)];
+      const Way& way = *steps[static_cast<std::size_t>(step)].way;
+      const std::int64_t u = steps[static_cast<std::size_t>(step)].call - 2;
+      if (call_at(way, u + 2) != Call::kStep) return;
+      decide_once(machine, way);
       const FirmwareUnit& unit = folder_.units[static_cast<std::size_t>(u)];
-      const Memory& before = first().memory[static_cast<std::size_t>(u + 2)];
-      const Memory& after = first().memory[static_cast<std::size_t>(u + 3)];
+      const Memory& before = way.first().memory[static_cast<std::size_t>(u + 2)];
+      const Memory& after = way.first().memory[static_cast<std::size_t>(u + 3)];
       const std::size_t head = machine.calls().head_bytes;
       Memory expected(before.size(), kPoison);
       std::memcpy(expected.data(), before.data(), head);
@@ -208,7 +278,7 @@ class Tester {
       copy(unit.writes, after);
       std::memcpy(expected.data(), after.data(), head);
       if (!same(machine.kept(), expected)) {
-        diverged([&] { return fmt::format("{} by itself: {}", describe(u + 2), difference(machine, expected)); });
+        diverged([&] { return fmt::format("{} by itself: {}", describe(way, u + 2), difference(machine, expected)); });
       }
       advance(1);
     });
@@ -217,17 +287,18 @@ class Tester {
   }
 
   /// A restart before call i, run to the end and compared after every call. Returns volatile memory after call i.
-  Memory restart_and_compare(Machine& machine, std::int64_t i) {
-    load(machine, first().memory[static_cast<std::size_t>(i)]);
+  Memory restart_and_compare(Machine& machine, const Way& way, std::int64_t i) {
+    load(machine, way.first().memory[static_cast<std::size_t>(i)]);
+    decide_once(machine, way);
     machine.restart();
     Memory volatile_after;
-    for (std::int64_t call = i; call < calls(); ++call) {
-      perform(machine, call, 0);
+    for (std::int64_t call = i; call < way.calls(); ++call) {
+      perform(machine, way, call, 0);
       if (call == i) volatile_after = machine.volatile_memory();
-      const Memory& expected = first().memory[static_cast<std::size_t>(call + 1)];
+      const Memory& expected = way.first().memory[static_cast<std::size_t>(call + 1)];
       if (!same(machine.kept(), expected)) {
         diverged([&] {
-          return fmt::format("restarted before {}, after {}: {}", describe(i), describe(call), difference(machine, expected));
+          return fmt::format("restarted before {}, after {}: {}", describe(way, i), describe(way, call), difference(machine, expected));
         });
         break;
       }
@@ -237,16 +308,16 @@ class Tester {
   }
 
   /// Bytes beside those of a call in the words it writes. A torn word leaves anything in them; by C2 they are nobody's.
-  std::vector<std::size_t> dead_bytes(const Machine& machine, std::int64_t i) const {
+  std::vector<std::size_t> dead_bytes(const Machine& machine, const Way& way, std::int64_t i) const {
     std::vector<std::size_t> dead;
     const auto word = static_cast<Bytes>(folder_.word_bytes);
     if (word == 1) return dead;
     constexpr std::size_t kBuildBytes = 8;
     const std::size_t build = machine.calls().build_offset;
     for (std::size_t at = build + kBuildBytes; at < build + static_cast<std::size_t>(word); ++at) dead.push_back(at);
-    if (call_at(i) == Call::kRecover || call_at(i) == Call::kNext) return dead;
+    if (call_at(way, i) == Call::kRecover || call_at(way, i) == Call::kNext) return dead;
     std::vector<TouchedBytes> writes{{.begin = folder_.input_offset, .run = folder_.input_bytes}};
-    if (call_at(i) == Call::kStep) writes = folder_.units[static_cast<std::size_t>(i - 2)].writes;
+    if (call_at(way, i) == Call::kStep) writes = folder_.units[static_cast<std::size_t>(i - 2)].writes;
     std::vector<char> touched(machine.calls().kept_bytes, 0);
     for (const int expanded : {1, 0}) {
       for (const TouchedBytes& region : writes) {
@@ -279,11 +350,12 @@ class Tester {
 
   /// After the delivery: no activation is needed any more, nor what lies beside results in their words.
   std::vector<std::size_t> dead_at_the_end(const Machine& machine) const {
-    std::vector<std::size_t> dead = dead_bytes(machine, 0);
+    std::vector<std::size_t> dead = dead_bytes(machine, whole(), 0);
     if (folder_.word_bytes == 1) return dead;
     for (std::int64_t i = 2; i < units_ + 2; ++i) {
-      if (folder_.units[static_cast<std::size_t>(i - 2)].op != "delivery") continue;
-      const auto beside = dead_bytes(machine, i);
+      const std::string& op = folder_.units[static_cast<std::size_t>(i - 2)].op;
+      if (op != "delivery" && op != "exit") continue;
+      const auto beside = dead_bytes(machine, whole(), i);
       dead.insert(dead.end(), beside.begin(), beside.end());
     }
     for (std::size_t at = machine.calls().arena_offset; at < machine.calls().kept_bytes; ++at) dead.push_back(at);
@@ -293,34 +365,78 @@ class Tester {
   /// From a machine that has restarted anywhere within call i to the end of that call, and where its memory then is not
   /// that of `volatile_after`, to the end of all.
   template <class What>
-  void finish(Machine& machine, std::int64_t i, const Memory& volatile_after, const std::vector<std::size_t>& dead, What&& what) {
-    const Memory& after = first().memory[static_cast<std::size_t>(i + 1)];
+  void finish(Machine& machine, const Way& way, std::int64_t i, const Memory& volatile_after, const std::vector<std::size_t>& dead,
+              What&& what) {
+    const Memory& after = way.first().memory[static_cast<std::size_t>(i + 1)];
     // The commit may have been complete. Then nothing of this call is left to do.
     const std::size_t progress = machine.calls().progress_bytes;
     const bool committed = i > 0 && same(machine.kept().first(progress), std::span(after).first(progress));
-    if (!committed) perform(machine, i, 0);
+    const std::optional<std::size_t> decision = decision_at(i);
+    if (!committed && decision) decide_otherwise(machine, way, *decision, i, dead, what);
+    if (!committed) perform(machine, way, i, 0);
     if (!same_but(machine.kept(), after, dead)) {
       return diverged([&] { return fmt::format("{}: {}", what(), difference(machine, after)); });
     }
     if (committed || same(machine.volatile_memory(), volatile_after)) return;
-    for (std::int64_t call = i + 1; call < calls(); ++call) perform(machine, call, 0);
-    if (!same_but(machine.kept(), first().memory.back(), dead_at_the_end_)) {
-      diverged([&] { return fmt::format("{}, run to the end: {}", what(), difference(machine, first().memory.back())); });
+    for (std::int64_t call = i + 1; call < way.calls(); ++call) perform(machine, way, call, 0);
+    const Memory& end = way.first().memory.back();
+    if (!same_but(machine.kept(), end, dead_at_the_end_)) {
+      diverged([&] { return fmt::format("{}, run to the end: {}", what(), difference(machine, end)); });
     }
+  }
+
+  /// A decision that was cut before it was committed may fall otherwise after the restart; then that way counts.
+  template <class What>
+  void decide_otherwise(Machine& machine, const Way& way, std::size_t exit, std::int64_t i, const std::vector<std::size_t>& dead,
+                        What&& what) {
+    const Memory torn(machine.kept().begin(), machine.kept().end());
+    const Way& other = way.units == units_ ? ways_[exit] : whole();
+    decide_once(machine, other);
+    perform(machine, other, i, 0);
+    const Memory& after = other.first().memory[static_cast<std::size_t>(i + 1)];
+    if (!same_but(machine.kept(), after, dead)) {
+      diverged([&] { return fmt::format("{}, then decided otherwise: {}", what(), difference(machine, after)); });
+    }
+    for (std::int64_t call = i + 1; call < other.calls(); ++call) perform(machine, other, call, 0);
+    const Memory& end = other.first().memory.back();
+    if (!same_but(machine.kept(), end, dead_at_the_end_)) {
+      diverged([&] { return fmt::format("{}, then decided otherwise, run to the end: {}", what(), difference(machine, end)); });
+    }
+    decide_once(machine, way);
+    load(machine, torn);
+    machine.restart();
+  }
+
+  /// A call of a way.
+  struct Step {
+    const Way* way = nullptr;
+    std::int64_t call = 0;
+  };
+  /// Every call that differs from those of other ways: all calls to the end, and where ways stop before it the decision to
+  /// do so and the delivery.
+  std::vector<Step> steps_of_all_ways() const {
+    std::vector<Step> steps;
+    for (const Way& way : ways_) {
+      for (std::int64_t i = way.units == units_ ? 0 : way.units + 1; i < way.calls(); ++i) steps.push_back({&way, i});
+    }
+    return steps;
   }
 
   void single_cuts() {
     begin("single cuts", result_.writes, "writes");
-    parallel_for_worker(calls(), [&](std::int64_t i, int worker) {
+    const std::vector<Step> steps = steps_of_all_ways();
+    parallel_for_worker(static_cast<std::int64_t>(steps.size()), [&](std::int64_t step, int worker) {
       Machine& machine = *machines_[static_cast<std::size_t>(worker)];
-      const Memory volatile_after = restart_and_compare(machine, i);
-      const std::vector<std::size_t> dead = dead_bytes(machine, i);
-      const std::int64_t writes = first().writes[static_cast<std::size_t>(i)];
+      const Way& way = *steps[static_cast<std::size_t>(step)].way;
+      const std::int64_t i = steps[static_cast<std::size_t>(step)].call;
+      const Memory volatile_after = restart_and_compare(machine, way, i);
+      const std::vector<std::size_t> dead = dead_bytes(machine, way, i);
+      const std::int64_t writes = way.first().writes[static_cast<std::size_t>(i)];
       std::int64_t cuts = 0;
       for (std::int64_t write = 0; write < writes; ++write) {
         for (const Cut cut : {Cut::kBefore, Cut::kInside, Cut::kAfter}) {
           for (int tear = 0; tear < (cut == Cut::kInside ? machine.tears() : 1); ++tear) {
-            cut_once(machine, i, write, cut, tear, volatile_after, dead);
+            cut_once(machine, way, i, write, cut, tear, volatile_after, dead);
             ++cuts;
           }
         }
@@ -335,20 +451,22 @@ class Tester {
   }
 
   /// Brings the machine to the cut: volatile memory as after a restart before the call.
-  void cut_in_call(Machine& machine, std::int64_t i, std::int64_t write, Cut cut, int tear) {
-    load(machine, first().memory[static_cast<std::size_t>(i)]);
+  /// Says whether the call did as many writes; a correct firmware does.
+  bool cut_in_call(Machine& machine, const Way& way, std::int64_t i, std::int64_t write, Cut cut, int tear) {
+    load(machine, way.first().memory[static_cast<std::size_t>(i)]);
     if (i == 0) {
-      MJ_CHECK(machine.run_until_cut(write, cut, tear, [&] { machine.restart(); }));
-      return;
+      return machine.run_until_cut(write, cut, tear, [&] { machine.restart(); });
     }
     machine.restart();
-    MJ_CHECK(machine.run_until_cut(write, cut, tear, [&] { perform(machine, i, 0); }));
+    return machine.run_until_cut(write, cut, tear, [&] { perform(machine, way, i, 0); });
   }
 
-  void cut_once(Machine& machine, std::int64_t i, std::int64_t write, Cut cut, int tear, const Memory& volatile_after,
-                const std::vector<std::size_t>& dead) {
-    const auto what = [&] { return fmt::format("cut {} write {} of {}", cut_name(cut), write, describe(i)); };
-    cut_in_call(machine, i, write, cut, tear);
+  void cut_once(Machine& machine, const Way& way, std::int64_t i, std::int64_t write, Cut cut, int tear,
+                const Memory& volatile_after, const std::vector<std::size_t>& dead) {
+    const auto what = [&] { return fmt::format("cut {} write {} of {}", cut_name(cut), write, describe(way, i)); };
+    if (!cut_in_call(machine, way, i, write, cut, tear)) {
+      return diverged([&] { return fmt::format("{}: there is no such write after a restart", what()); });
+    }
     const auto torn = machine.writes;
     machine.writes = 0;
     Memory after_cut;
@@ -357,7 +475,7 @@ class Tester {
     machine.restart();
     const std::int64_t recovery_writes = machine.writes;
     machine.writes = torn;
-    finish(machine, i, volatile_after, dead, what);
+    finish(machine, way, i, volatile_after, dead, what);
     // The power fails again, at every write of the recovery.
     for (std::int64_t again = 0; keeps && again < recovery_writes; ++again) {
       for (const Cut second : {Cut::kBefore, Cut::kInside, Cut::kAfter}) {
@@ -365,7 +483,7 @@ class Tester {
           load(machine, after_cut);
           MJ_CHECK(machine.run_until_cut(again, second, second_tear, [&] { machine.restart(); }));
           machine.restart();
-          finish(machine, i, volatile_after, dead, [&] { return what() + ", and again in the recovery"; });
+          finish(machine, way, i, volatile_after, dead, [&] { return what() + ", and again in the recovery"; });
           ++recovery_;
         }
       }
@@ -373,20 +491,23 @@ class Tester {
   }
 
   /// Runs an application on a blank device to the end of its first delivery, with the power cut after each of these
-  /// numbers of further writes. Returns the input that was committed.
+  /// numbers of further writes. Returns the reference: of the input and the decisions that were committed.
   struct Cutting {
     std::int64_t writes;
     Cut cut;
     int tear;
   };
   template <class NextCut>
-  int run_application(Machine& machine, NextCut&& next_cut, std::int64_t& cuts) {
+  const Memory& run_application(Machine& machine, RandomStream& random, NextCut&& next_cut, std::int64_t& cuts) {
     int offered = 0;
+    Decisions decisions(folder_.decisions, random);
+    machine.set_decide([&](std::int64_t exit, std::int64_t) { return decisions.ask(exit); });
     bool started = false;
     // Everything that happens between two cuts, on one supply of power.
     const auto live = [&] {
       machine.restart();
       for (std::int64_t call = 0; call < kMaxActions; ++call) {
+        decisions.observe(machine);
         const std::uint8_t phase = machine.phase();
         if (phase == kDone) {
           machine.next();
@@ -411,7 +532,8 @@ class Tester {
       ++cuts;
       offered = offer_after_cut(machine, offered);
     }
-    return offered;
+    machine.set_decide({});
+    return ways_[decisions.exit()].references[static_cast<std::size_t>(offered)].memory.back();
   }
 
   /// The sensor may show something else after a cut, which counts only as long as no input has been committed.
@@ -424,8 +546,7 @@ class Tester {
   }
 
   template <class What>
-  void compare_end(Machine& machine, int input, What&& what) {
-    const Memory& expected = references_[static_cast<std::size_t>(input)].memory.back();
+  void compare_end(Machine& machine, const Memory& expected, What&& what) {
     if (same_but(machine.kept(), expected, dead_at_the_end_)) return;
     diverged([&] { return fmt::format("{}: {}", what(), difference(machine, expected)); });
   }
@@ -451,9 +572,9 @@ class Tester {
         std::ranges::fill(machine.kept(), std::byte{0});
         int next = 0;
         std::int64_t cuts = 0;
-        const int input = run_application(
-            machine, [&](bool) -> std::optional<Cutting> { return ++next == 1 ? one : next == 2 ? std::optional(two) : std::nullopt; }, cuts);
-        compare_end(machine, input, [&] {
+        const Memory& expected = run_application(
+            machine, random, [&](bool) -> std::optional<Cutting> { return ++next == 1 ? one : next == 2 ? std::optional(two) : std::nullopt; }, cuts);
+        compare_end(machine, expected, [&] {
           return fmt::format("cut {} write {}, then {} write {} after the restart", cut_name(one.cut), one.writes, cut_name(two.cut),
                              two.writes);
         });
@@ -481,8 +602,8 @@ class Tester {
         std::ranges::fill(machine.kept(), std::byte{0});
         std::int64_t cuts = 0;
         std::uint64_t planned = 0;
-        const int input = run_application(
-            machine,
+        const Memory& expected = run_application(
+            machine, random,
             [&](bool) -> std::optional<Cutting> {
               if (planned++ == length) return std::nullopt;
               const std::uint64_t range = random.below(3) == 0 ? 8 : std::max<std::uint64_t>(1, random.below(2) == 0 ? reach / 2 : reach / 20);
@@ -491,7 +612,7 @@ class Tester {
             },
             cuts);
         total += cuts;
-        compare_end(machine, input, [&] { return fmt::format("random chain {} (seed {})", chain, options_.seed); });
+        compare_end(machine, expected, [&] { return fmt::format("random chain {} (seed {})", chain, options_.seed); });
       }
       advance(last - block * kBlock);
     });
@@ -507,7 +628,7 @@ class Tester {
   std::int64_t units_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<Memory> inputs_;
-  std::vector<Reference> references_;
+  std::vector<Way> ways_;  ///< by exit
   std::vector<std::size_t> dead_at_the_end_;
   PowercutResult result_;
   std::mutex mutex_;

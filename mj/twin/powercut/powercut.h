@@ -22,6 +22,7 @@ struct PowercutOptions {
 /// one, or a unit that touches what it does not declare; a correct firmware has none.
 struct PowercutResult {
   std::int64_t units = 0;
+  std::int64_t exits = 0;   ///< where it may stop before its end
   std::int64_t writes = 0;  ///< of one inference, input and delivery included
   std::int64_t single_cuts = 0;
   std::int64_t recovery_cuts = 0;  ///< cuts while recovering from a cut

@@ -36,10 +36,25 @@ void mj_board_write_word(void* to, const uint8_t* from) { hook(hook_context, to,
 static uint8_t recover(void* state, void* kept) { return @_recover((@_state*)state, (@_nonvolatile*)kept); }
 static uint8_t phase(const void* state) { return @_phase((const @_state*)state); }
 static uint8_t set_input(void* state, const int8_t* input) { return @_set_input((@_state*)state, input); }
-static uint8_t step(void* state) { return @_step((@_state*)state); }
 static uint8_t next(void* state) { return @_next((@_state*)state); }
 static uint32_t epoch(const void* state) { return @_epoch((const @_state*)state); }
 static const int8_t* output(const void* state) { return @_output((const @_state*)state, 0); }
+static uint16_t unit(const void* state) { return (uint16_t)(((const @_state*)state)->lost.position & 0x7fff); }
+typedef uint8_t (*go_on_function)(void* context, uint8_t exit, uint16_t confidence);
+#ifdef ^_EXITS
+static go_on_function go_on;
+static void* go_on_context;
+static uint8_t step(void* state) { return @_step_until((@_state*)state, go_on, go_on_context); }
+static uint8_t exit_reached(const void* state) { return @_exit((const @_state*)state); }
+static void decide_by(go_on_function function, void* context) {
+  go_on = function;
+  go_on_context = context;
+}
+#else
+static uint8_t step(void* state) { return @_step((@_state*)state); }
+#define exit_reached NULL
+#define decide_by NULL
+#endif
 typedef struct {
   uint8_t (*recover)(void*, void*);
   uint8_t (*phase)(const void*);
@@ -49,13 +64,16 @@ typedef struct {
   uint32_t (*epoch)(const void*);
   const int8_t* (*output)(const void*);
   void (*store)(hook_function, void*);
+  uint16_t (*unit)(const void*);
+  uint8_t (*exit)(const void*);
+  void (*decide)(go_on_function, void*);
   void* line;
   size_t line_bytes, state_bytes, kept_bytes, kept_alignment, head_bytes, progress_bytes, build_offset;
   size_t result_offset, result_bytes, arena_offset, units;
 } firmware_calls;
 extern const firmware_calls powercut_calls;
 const firmware_calls powercut_calls = {
-    recover, phase, set_input, step, next, epoch, output, set_hook,
+    recover, phase, set_input, step, next, epoch, output, set_hook, unit, exit_reached, decide_by,
 #ifdef MJ_NV_LINE
     &mj_open_line, sizeof mj_open_line,
 #else

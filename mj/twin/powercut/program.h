@@ -22,6 +22,9 @@ struct FirmwareCalls {
   std::uint32_t (*epoch)(const void* state);
   const std::int8_t* (*output)(const void* state);
   void (*store)(void (*hook)(void* context, void* to, const void* from, std::size_t n), void* context);
+  std::uint16_t (*unit)(const void* state);        ///< at work, or the number of units, or 0x7fff
+  std::uint8_t (*exit)(const void* state);         ///< of the last answer; null without exits
+  void (*decide)(std::uint8_t (*go_on)(void* context, std::uint8_t exit, std::uint16_t confidence), void* context);
   void* line;  ///< volatile memory of the port, or null
   std::size_t line_bytes;
   std::size_t state_bytes, kept_bytes;

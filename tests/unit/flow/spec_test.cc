@@ -76,6 +76,31 @@ TEST(Spec, TemperatureAndAlphaMayBeDerived) {
   EXPECT_EQ(error_of(kGood + "[distil]\nobjective = \"best\"\n"), "spec.toml:11: unknown objective 'best'; expected kd, kd+ls or dkd");
 }
 
+TEST(Spec, ExitsAreAddedWhereASectionAsksForThem) {
+  EXPECT_FALSE(parse_spec(kGood, "spec.toml", ".").exits.has_value());
+  const Spec plain = parse_spec(kGood + "[exits]\n", "spec.toml", ".");
+  ASSERT_TRUE(plain.exits.has_value());
+  EXPECT_EQ(plain.exits->head.width, 16);
+  EXPECT_TRUE(plain.exits->at.empty());
+  const Spec spec = parse_spec(kGood + "[exits]\nat = [\"a\", \"b\"]\ncount = 2\nmethod = \"gnet\"\nwidth = 8\ngrid = 2\nepochs = 3\n"
+                                       "views = 4\nlearning_rate = 0.01\ndrop = 0.02\n", "spec.toml", ".");
+  EXPECT_EQ(spec.exits->at, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(spec.exits->count, 2);
+  EXPECT_EQ(spec.exits->head.method, ExitMethod::kGnet);
+  EXPECT_EQ(spec.exits->head.width, 8);
+  EXPECT_EQ(spec.exits->head.grid, 2);
+  EXPECT_EQ(spec.exits->epochs, 3);
+  EXPECT_EQ(spec.exits->views, 4);
+  EXPECT_EQ(spec.exits->learning_rate, 0.01);
+  EXPECT_EQ(spec.exits->drop, 0.02);
+  EXPECT_EQ(error_of(kGood + "[exits]\nat = \"first\"\n"), "spec.toml:11: 'at' is \"first\"; expected \"auto\" or a list of names");
+  EXPECT_EQ(error_of(kGood + "[exits]\nat = []\n"), "spec.toml:11: 'at' names no exit; expected \"auto\" or a list of names");
+  EXPECT_EQ(error_of(kGood + "[exits]\nmethod = \"gnat\"\n"),
+            "spec.toml:11: no method 'gnat' of exits; expected head, gnet, flat or pooled");
+  EXPECT_EQ(error_of(kGood + "[exits]\ndrop = 1.5\n"), "spec.toml:11: 'drop' is 1.5; expected 0 to 1");
+  EXPECT_EQ(error_of(kGood + "[exits]\nwidht = 4\n"), "spec.toml:11: unknown key 'widht'; did you mean 'width'?");
+}
+
 TEST(Spec, TheExampleIsRead) {
   const Spec spec = read_spec(std::string(MJ_SOURCE_DIR) + "/examples/fashion-msp430/spec.toml");
   EXPECT_EQ(spec.name, "fashion");

@@ -170,7 +170,8 @@ TEST(Lower, ReportsEveryPassInOrder) {
   });
   EXPECT_THAT(seen, ::testing::ElementsAre("strip_quantized_borders", "remove_identities", "fold_batch_norm",
                                            "lower_batch_norm", "fuse_pad", "fuse_activation", "fold_transpose",
-                                           "remove_identities", "quantize_int8", "choose_encodings", "plan_memory"));
+                                           "remove_identities", "quantize_int8", "choose_encodings", "schedule_exits",
+                                           "plan_memory"));
 }
 
 }  // namespace
