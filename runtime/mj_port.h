@@ -6,10 +6,10 @@
  *   mj_dot_s16, mj_dot_s8, mj_dot_strided   the inner loops of every kernel that multiplies and accumulates
  *   mj_widen                                int8 to int16, less the zero point
  *   mj_high_multiply                        a * b / 2^31, rounded
- * and, for encoded weights, a sum whose products come one by one (MJ_PORT_PRODUCTS: mj_products, mj_products_begin, mj_products_add,
- * mj_products_end; one at a time) and how bytes of weights are read one by one (MJ_PORT_NEXT: mj_next_byte, mj_near), where those
- * below will not do;
- * and it may define faster forms of what else is slow there (MJ_PORT_SCALE, MJ_PORT_SATURATE16), and the order in which
+ * and where those below will not do, for encoded weights, a sum whose products come one by one (MJ_PORT_PRODUCTS:
+ * mj_products, mj_products_begin, mj_products_add, mj_products_end; one sum at a time), how weights are read byte by byte
+ * (MJ_PORT_NEXT: mj_next_byte, mj_near), and whole loops over entries (MJ_PORT_ENTRIES, see mj_relative.c) and bits
+ * (MJ_PORT_BITS, see mj_bitmap.c). It may define faster forms of what else is slow there (MJ_PORT_SCALE, MJ_PORT_SATURATE16), and the order in which
  * mj_dot_s16 wants a window of x (MJ_PORT_ARRANGE, mj_arrange), or dot products of two channels at once (MJ_PORT_DOT_TWO).
  * Define MJ_PORT_HEADER to use a port of your own.
  */

@@ -5,7 +5,8 @@
 
 #include "mj/base/error.h"
 
-// Entries of kRelative and kBlock4 stand behind a byte with their number; 255 of them are followed by another such byte.
+// Entries of kRelative and kBlock4 stand behind a byte with their number; 255 of them are followed by another such
+// byte.
 namespace mj {
 namespace {
 
@@ -24,9 +25,9 @@ constexpr std::array<std::string_view, 8> kNames{"dense_int8",    "dense_int4", 
 
 constexpr std::int64_t kFullCount = 255;  // of entries behind one count
 constexpr std::int64_t kBlock = 4;
-constexpr std::int64_t kGroup = 8;       // elements of a byte of a bitmap
-constexpr std::int64_t kLongGap = 16;    // what an entry without a value skips, times 1..16, with 4 bits
-constexpr std::int64_t kMaxGap = 255;    // in a byte
+constexpr std::int64_t kGroup = 8;     // elements of a byte of a bitmap
+constexpr std::int64_t kLongGap = 16;  // what an entry without a value skips, times 1..16, with 4 bits
+constexpr std::int64_t kMaxGap = 255;  // in a byte
 
 std::int64_t up(std::int64_t amount, std::int64_t of) { return (amount + of - 1) / of; }
 std::int64_t value_bytes(std::int64_t values, int bits) { return bits == 4 ? up(values, 2) : values; }
@@ -202,7 +203,7 @@ class RowPacker {
 
   Encoding encoding_;
   std::vector<std::byte>& out_;
-  bool half_ = false;      ///< the byte at `last_` waits for its upper half
+  bool half_ = false;  ///< the byte at `last_` waits for its upper half
   std::size_t last_ = 0;
 };
 
@@ -244,9 +245,7 @@ class RowReader {
     return first;
   }
 
-  static std::int8_t four_bits(std::size_t bits) {
-    return static_cast<std::int8_t>(static_cast<int>(bits ^ 8) - 8);
-  }
+  static std::int8_t four_bits(std::size_t bits) { return static_cast<std::int8_t>(static_cast<int>(bits ^ 8) - 8); }
 
   std::int8_t value() {
     if (encoding_.bits == 8) return static_cast<std::int8_t>(static_cast<std::uint8_t>(byte()));
@@ -271,7 +270,8 @@ class RowReader {
   void relative(std::span<std::int8_t> row, std::size_t& at) {
     const std::size_t first = byte();
     const bool four = encoding_.bits == 4;
-    const std::int8_t value = four ? four_bits(first >> 4) : static_cast<std::int8_t>(static_cast<std::uint8_t>(byte()));
+    const std::int8_t value =
+        four ? four_bits(first >> 4) : static_cast<std::int8_t>(static_cast<std::uint8_t>(byte()));
     if (four && value == 0) {
       at += static_cast<std::size_t>(kLongGap) * ((first & 15) + 1);
       return;
@@ -291,7 +291,7 @@ class RowReader {
 
   Encoding encoding_;
   std::span<const std::byte> rest_;
-  bool half_ = false;        ///< `pending_` is the next value
+  bool half_ = false;  ///< `pending_` is the next value
   std::size_t pending_ = 0;
 };
 
@@ -366,10 +366,12 @@ std::vector<std::byte> pack(Row elements, std::int64_t rows, Encoding encoding) 
   return bytes;
 }
 
-std::vector<std::int8_t> unpack(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t depth, Encoding encoding) {
+std::vector<std::int8_t> unpack(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t depth,
+                                Encoding encoding) {
   MJ_CHECK(rows > 0 && depth > 0);
   if (const std::string_view why = refusal(depth, encoding); !why.empty()) fail("{}; found rows of {}", why, depth);
-  // Every row takes a byte at least, a bitmap or a dense one more: what is claimed cannot be much larger than what is here.
+  // Every row takes a byte at least, a bitmap or a dense one more: what is claimed cannot be much larger than what is
+  // here.
   if (rows > static_cast<std::int64_t>(bytes.size())) fail("the encoded weight ends inside a row");
   std::vector<std::int8_t> elements(static_cast<std::size_t>(rows * depth));
   RowReader reader(encoding, bytes);

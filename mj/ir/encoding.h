@@ -43,15 +43,16 @@ std::optional<Encoding> find_encoding(std::string_view name);
 
 /// What an encoded weight, or some of its rows, comes to.
 struct EncodedSize {
-  Bytes bytes = 0;            ///< values, indices and counts: exactly the constant in the emitted C
-  std::int64_t values = 0;    ///< stored elements that are multiplied
-  std::int64_t symbols = 0;   ///< steps of decoding: elements of a bitmap, entries of kRelative and kBlock4, bytes of kDense
-                              ///< with 4 bits
+  Bytes bytes = 0;           ///< values, indices and counts: exactly the constant in the emitted C
+  std::int64_t values = 0;   ///< stored elements that are multiplied
+  std::int64_t symbols = 0;  ///< steps of decoding: elements of a bitmap, entries of kRelative and kBlock4, bytes of
+                             ///< kDense with 4 bits
 
   bool operator==(const EncodedSize&) const = default;
 };
 
-/// Why `depth` elements a row cannot be stored so; empty when they can. Only kBlock4 minds: it needs a multiple of four.
+/// Why `depth` elements a row cannot be stored so; empty when they can. Only kBlock4 minds: it needs a multiple of
+/// four.
 std::string_view refusal(std::int64_t depth, Encoding encoding);
 
 /// Of `rows` rows of equal length, without encoding them. Throws `Error` where `pack` does.
@@ -64,10 +65,11 @@ std::vector<Bytes> row_offsets(std::span<const std::int8_t> elements, std::int64
 /// cannot hold.
 std::vector<std::byte> pack(std::span<const std::int8_t> elements, std::int64_t rows, Encoding encoding);
 /// The inverse. Throws `Error` when the bytes are not those of `rows` rows of `depth` elements.
-std::vector<std::int8_t> unpack(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t depth, Encoding encoding);
+std::vector<std::int8_t> unpack(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t depth,
+                                Encoding encoding);
 
-/// The encoding with these bits (4 or 8) that takes the fewest bytes; of equals, the one that decodes fastest (dense, then
-/// block4, relative and bitmap). Throws `Error` on an element beyond -8..7 where there are 4 bits.
+/// The encoding with these bits (4 or 8) that takes the fewest bytes; of equals, the one that decodes fastest (dense,
+/// then block4, relative and bitmap). Throws `Error` on an element beyond -8..7 where there are 4 bits.
 Encoding smallest_encoding(std::span<const std::int8_t> elements, std::int64_t rows, int bits);
 
 }  // namespace mj

@@ -332,7 +332,8 @@ void count_encoded(const Value& weight, const Node& node, const Tile& tile, cons
     out.weight_bytes = total.weight_bytes;
     return;
   }
-  const auto rows = weight.data.as<std::int8_t>().subspan(static_cast<std::size_t>(tile.ch0 * depth), static_cast<std::size_t>(count * depth));
+  const auto first = static_cast<std::size_t>(tile.ch0 * depth), held = static_cast<std::size_t>(count * depth);
+  const auto rows = weight.data.as<std::int8_t>().subspan(first, held);
   const EncodedSize size = encoded_size(rows, count, weight.encoding);
   out.macs = size.values * places;
   out.symbols = size.symbols * places;

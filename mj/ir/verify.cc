@@ -133,7 +133,9 @@ void verify_stored_inputs(const Graph& graph, const Node& node) {
     const Value& value = graph.value(node.inputs[i]);
     if (value.encoding.plain()) continue;
     const std::string_view name = encoding_name(value.encoding);
-    if (!has_weights(node.op) || i != 1) fail("input {} ('{}') is stored as {}; expected a weight of conv2d or linear", i, value.name, name);
+    if (!has_weights(node.op) || i != 1) {
+      fail("input {} ('{}') is stored as {}; expected a weight of conv2d or linear", i, value.name, name);
+    }
     const auto* conv = std::get_if<Conv2d>(&node.op);
     if (conv && conv->groups > 1 && value.type.shape[3] == 1 && value.encoding.layout != Layout::kDense) {
       fail("weight of a depthwise convolution is stored as {}; expected dense_int8 or dense_int4", name);

@@ -46,7 +46,8 @@ double cycles(Graph& graph, const Weight& weight, Encoding encoding, const Platf
   Value& value = graph.value(weight.id);
   const Encoding before = std::exchange(value.encoding, encoding);
   double sum = 0;
-  for (const std::int32_t reader : weight.readers) sum += kernel_cycles(cost(graph, graph.nodes[static_cast<std::size_t>(reader)]), platform);
+  for (const std::int32_t reader : weight.readers)
+    sum += kernel_cycles(cost(graph, graph.nodes[static_cast<std::size_t>(reader)]), platform);
   value.encoding = before;
   return sum;
 }

@@ -142,9 +142,9 @@ double kernel_cycles(const Cost& cost, const Platform& platform);
 Estimate estimate(const Graph& lowered, const Platform& platform);
 
 /// Bytes of the arrays of constants that the emitted code of a lowered graph holds: every constant that nodes read,
-/// once, as it is encoded; 4 bytes per tile where units cut the channels of an encoded weight; for every output channel of conv2d and linear a 4-byte bias, a 4-byte multiplier and a 1-byte shift; 256 bytes
-/// for a function of one int8 and for the pixels of each channel that are normalised in their own way; 1 KiB for
-/// softmax.
+/// once, as it is encoded; 4 bytes per tile where units cut the channels of an encoded weight; for every output channel
+/// of conv2d and linear a 4-byte bias, a 4-byte multiplier and a 1-byte shift; 256 bytes for a function of one int8 and
+/// for the pixels of each channel that are normalised in their own way; 1 KiB for softmax.
 Bytes constant_bytes(const Graph& lowered);
 
 /// Bytes of const data in the compiled object of the network, where a pointer takes four: `constant_bytes`, what describes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Prints the tables of docs/encodings.md: bytes per element that is not zero, and cycles per output of a linear layer under
-// mspdebug's simulator, for every encoding and several densities. Run by encodings.sh.
+// Prints the tables of docs/encodings.md: bytes per element that is not zero, and cycles per output of a linear layer
+// under mspdebug's simulator, for every encoding and several densities. Run by encodings.sh.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -68,13 +68,14 @@ int run(const std::filesystem::path& folder) {
     const auto elements = sparse(200, density, encoding.layout == Layout::kBlock4);
     std::int64_t present = 0;
     for (const std::int8_t e : elements) present += e != 0;
-    return fmt::format("{:.2f}", static_cast<double>(encoded_bytes(elements, 200, encoding)) / static_cast<double>(present));
+    return fmt::format("{:.2f}",
+                       static_cast<double>(encoded_bytes(elements, 200, encoding)) / static_cast<double>(present));
   });
   table({0.5, 0.2, 0.1, 0.05, 0.02}, [&](Encoding encoding, double density) {
     constexpr std::int64_t kRows = 2;
     const Graph graph = linear(encoding, kRows, density);
-    const Msp430Cycles measured =
-        count_msp430_cycles(build_for_msp430(emit(graph, {.name = "net"}), graph, make_tensor(graph.type(graph.inputs[0])), folder / "net"));
+    const Msp430Cycles measured = count_msp430_cycles(build_for_msp430(
+        emit(graph, {.name = "net"}), graph, make_tensor(graph.type(graph.inputs[0])), folder / "net"));
     return fmt::format("{:.0f}", static_cast<double>(measured.cycles) / kRows);
   });
   return 0;

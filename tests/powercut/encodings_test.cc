@@ -27,7 +27,8 @@ int cut_by_channels(const Graph& planned) {
 }
 
 std::string compared_with_the_evaluator(const Graph& planned, const std::filesystem::path& folder, std::uint64_t seed) {
-  const ProcessResult made = run_process({"make", "-s", "CFLAGS=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all"}, {}, folder);
+  const ProcessResult made =
+      run_process({"make", "-s", "CFLAGS=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all"}, {}, folder);
   if (made.exit_code != 0) return made.errors;
   RandomStream random(seed, 0x1a9);
   std::vector<std::byte> records, expected;
@@ -35,7 +36,8 @@ std::string compared_with_the_evaluator(const Graph& planned, const std::filesys
   for (int i = 0; i < 4; ++i) {
     const Tensor input = random_int8_input(planned, random);
     records.insert(records.end(), input.data.begin(), input.data.end());
-    for (const Tensor& output : evaluator.run(input)) expected.insert(expected.end(), output.data.begin(), output.data.end());
+    for (const Tensor& output : evaluator.run(input))
+      expected.insert(expected.end(), output.data.begin(), output.data.end());
   }
   const ProcessResult ran = run_process({(folder / "net_run").string()}, records);
   return ran.exit_code != 0 ? ran.errors : ran.output == expected ? "" : "another answer";
@@ -49,7 +51,8 @@ TEST_P(EncodedNetworks, SurviveEverySingleCut) {
   const TestFolder folder;
   const Graph graph = with_random_encodings(small_residual_network(), seed);
   const FirmwareFolder firmware = emit_intermittent(graph, folder.path() / "net", "fram", 2e-7);
-  const PowercutResult result = cut_power(firmware, {.single = true, .doubles = 500, .random = 1000, .seed = seed}, silent_progress());
+  const PowercutResult result =
+      cut_power(firmware, {.single = true, .doubles = 500, .random = 1000, .seed = seed}, silent_progress());
   EXPECT_EQ(result.divergences, 0) << result.first_divergence;
   EXPECT_EQ(result.isolated_units, static_cast<std::int64_t>(firmware.units.size()));
   EXPECT_EQ(result.write_amplification(), 1.0);

@@ -43,13 +43,16 @@ class Builder {
     }
     const std::int64_t outputs = shape[0];
     const float scale = encoding_.bits == 4 ? 0.3f : 0.02f;
-    const ValueId w = graph_.add_constant("w", {DType::kI8, std::move(shape), scales(scale, 0)}, Constant::of<std::int8_t>(elements));
+    const ValueId w =
+        graph_.add_constant("w", {DType::kI8, std::move(shape), scales(scale, 0)}, Constant::of<std::int8_t>(elements));
     graph_.value(w).encoding = encoding_;
     std::vector<std::int32_t> bias(static_cast<std::size_t>(outputs));
     for (std::int32_t& b : bias) b = static_cast<std::int32_t>(random_.below(2001)) - 1000;
-    const ValueId b = graph_.add_constant("b", {DType::kI32, {outputs}, scales(0.05f * scale, 0)}, Constant::of<std::int32_t>(bias));
+    const ValueId b =
+        graph_.add_constant("b", {DType::kI32, {outputs}, scales(0.05f * scale, 0)}, Constant::of<std::int32_t>(bias));
     const ValueId y = graph_.add_node("n" + std::to_string(graph_.nodes.size()), std::move(op), {x, w, b});
-    const double spread = 0.05 * 70 * (encoding_.bits == 4 ? 0.3 * 4 : 0.02 * 64) * std::sqrt(static_cast<double>(depth) * density + 1) / 60;
+    const double spread = 0.05 * 70 * (encoding_.bits == 4 ? 0.3 * 4 : 0.02 * 64) *
+                          std::sqrt(static_cast<double>(depth) * density + 1) / 60;
     graph_.value(y).type.dtype = DType::kI8;
     graph_.value(y).type.quant = scales(static_cast<float>(spread), 11);
     graph_.outputs.push_back(y);
@@ -73,7 +76,8 @@ Graph network_of_encoded_layers(Encoding encoding, std::uint64_t seed, bool larg
     b.linear(9, density);
     b.linear_of_all(4, density);
     if (encoding.layout != Layout::kBlock4) b.conv({2, 3, 3, 2}, {.pad = {0, 1, 0, 1}, .groups = 2}, density);
-    if (encoding.layout == Layout::kDense) b.conv({8, 3, 3, 1}, {.stride = {2, 1}, .pad = {1, 1, 1, 1}, .groups = 4}, density);
+    if (encoding.layout == Layout::kDense)
+      b.conv({8, 3, 3, 1}, {.stride = {2, 1}, .pad = {1, 1, 1, 1}, .groups = 4}, density);
   }
   return b.finish();
 }

@@ -59,7 +59,8 @@ std::string on_host(const Graph& graph, std::uint64_t seed, const char* flags) {
   const ScratchFolder folder;
   const Inputs inputs = inputs_for(graph, seed, 6);
   make_for_host(emit(graph, {.name = "net"}), folder.path() / "net", flags);
-  return difference(graph, run_on_host(folder.path() / "net", "net", inputs.stream), expected_outputs(graph, inputs.tensors));
+  return difference(graph, run_on_host(folder.path() / "net", "net", inputs.stream),
+                    expected_outputs(graph, inputs.tensors));
 }
 
 class Encodings : public testing::TestWithParam<Encoding> {};
@@ -76,8 +77,11 @@ TEST_P(Encodings, GiveTheEvaluatorsBytesOnAnMsp430) {
   const Graph graph = network_of_encoded_layers(GetParam(), 12, false);
   const Inputs inputs = inputs_for(graph, 12, 1);
   const ScratchFolder folder;
-  const Msp430Program program = build_for_msp430(emit(graph, {.name = "net"}), graph, inputs.tensors[0], folder.path() / "net");
-  EXPECT_EQ(difference(graph, outputs_in_state(graph, run_on_msp430(program).state), expected_outputs(graph, inputs.tensors)), "");
+  const Msp430Program program =
+      build_for_msp430(emit(graph, {.name = "net"}), graph, inputs.tensors[0], folder.path() / "net");
+  EXPECT_EQ(
+      difference(graph, outputs_in_state(graph, run_on_msp430(program).state), expected_outputs(graph, inputs.tensors)),
+      "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Encodings, testing::ValuesIn(all_encodings().begin(), all_encodings().end()),
@@ -105,7 +109,8 @@ TEST(EncodingsOnTheTwin, GiveTheEvaluatorsBytesFromFarMemory) {
     const bool depthwise = value.type.shape.size() == 4 && value.type.shape[3] == 1;
     if (!refusal(depth, encoding).empty() || (depthwise && encoding.layout != Layout::kDense)) continue;
     std::vector<std::int8_t> elements;
-    for (const std::int8_t e : value.data.as<std::int8_t>()) elements.push_back(static_cast<std::int8_t>(encoding.bits == 4 ? e >> 4 : e));
+    for (const std::int8_t e : value.data.as<std::int8_t>())
+      elements.push_back(static_cast<std::int8_t>(encoding.bits == 4 ? e >> 4 : e));
     value.data = Constant::of<std::int8_t>(elements);
     value.encoding = encoding;
   }
@@ -115,7 +120,7 @@ TEST(EncodingsOnTheTwin, GiveTheEvaluatorsBytesFromFarMemory) {
   const ValueId flat = graph.add_node("all", Reshape{{3000}}, {x});
   graph.value(flat).type.quant = graph.type(x).quant;
   std::vector<std::int8_t> elements(60000);
-  for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<std::int8_t>(i * 37 % 251) ;
+  for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<std::int8_t>(i * 37 % 251);
   const ValueId w = graph.add_constant("big", {DType::kI8, {20, 3000}, quant}, Constant::of<std::int8_t>(elements));
   const ValueId y = graph.add_node("big", Linear{}, {flat, w});
   graph.value(y).type.dtype = DType::kI8;
@@ -140,17 +145,22 @@ TEST(EncodingsOnTargets, CompileWithoutAWarning) {
   const Graph graph = with_random_encodings(random_int8_graph(7, 60), 7);
   const ScratchFolder folder;
   write_firmware(folder.path() / "net", emit(graph, {.name = "net"}));
-  std::vector<std::vector<std::string>> compilers{{"gcc"}, {"clang"}, {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb"},
-                                                  {"arm-none-eabi-gcc", "-mcpu=cortex-m0", "-mthumb"},
-                                                  {"riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-ffreestanding"},
-                                                  {"clang", "--target=msp430", "-ffreestanding"},
-                                                  {"clang", "--target=msp430", "-ffreestanding", "-DMJ_FAR_WEIGHTS"}};
+  std::vector<std::vector<std::string>> compilers{
+      {"gcc"},
+      {"clang"},
+      {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb"},
+      {"arm-none-eabi-gcc", "-mcpu=cortex-m0", "-mthumb"},
+      {"riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-ffreestanding"},
+      {"clang", "--target=msp430", "-ffreestanding"},
+      {"clang", "--target=msp430", "-ffreestanding", "-DMJ_FAR_WEIGHTS"}};
   for (std::vector<std::string>& compiler : compilers) {
     if (!has_program(compiler[0])) continue;
     const bool far = compiler.back() == "-DMJ_FAR_WEIGHTS";  // then the code holds numbers in place of pointers
-    for (const char* flag : {"-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O2", "-c"}) compiler.emplace_back(flag);
+    for (const char* flag : {"-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O2", "-c"})
+      compiler.emplace_back(flag);
     for (const auto& [name, text] : runtime_files()) {
-      const bool encoded = name.starts_with("mj_") && name.ends_with(".c") && text.find("mj_encoded.h") != std::string::npos;
+      const bool encoded =
+          name.starts_with("mj_") && name.ends_with(".c") && text.find("mj_encoded.h") != std::string::npos;
       if (encoded) compiler.push_back((std::filesystem::path(MJ_SOURCE_DIR) / "runtime" / name).string());
     }
     if (!far) compiler.emplace_back("net.c");

@@ -12,7 +12,8 @@ namespace mj {
 namespace {
 
 constexpr Encoding kDense4{Layout::kDense, 4}, kBitmap8{Layout::kBitmap, 8}, kBitmap4{Layout::kBitmap, 4},
-    kRelative8{Layout::kRelative, 8}, kRelative4{Layout::kRelative, 4}, kBlock8{Layout::kBlock4, 8}, kBlock4{Layout::kBlock4, 4};
+    kRelative8{Layout::kRelative, 8}, kRelative4{Layout::kRelative, 4}, kBlock8{Layout::kBlock4, 8},
+    kBlock4{Layout::kBlock4, 4};
 
 using Elements = std::vector<std::int8_t>;
 
@@ -78,7 +79,8 @@ TEST(Encoding, BytesOfBlocks) {
 }
 
 TEST(Encoding, CountsBeyondAByteGoOn) {
-  for (const auto& [entries, counts] : {std::pair(254, Ints{254}), std::pair(255, Ints{255, 0}), std::pair(256, Ints{255, 1})}) {
+  for (const auto& [entries, counts] :
+       {std::pair(254, Ints{254}), std::pair(255, Ints{255, 0}), std::pair(256, Ints{255, 1})}) {
     const std::vector<int> row = packed(Elements(static_cast<std::size_t>(entries), 1), 1, kRelative4);
     ASSERT_EQ(row.size(), static_cast<std::size_t>(entries) + counts.size());
     EXPECT_EQ(row[0], counts[0]);
@@ -126,8 +128,10 @@ TEST(Encoding, UnpackInvertsPack) {
       for (std::int64_t row = 0; row < rows; ++row) {
         const auto at = static_cast<std::size_t>(row);
         const auto first = static_cast<std::size_t>(offsets[at]), last = static_cast<std::size_t>(offsets[at + 1]);
-        const std::span<const std::int8_t> own = std::span(elements).subspan(at * static_cast<std::size_t>(depth), static_cast<std::size_t>(depth));
-        EXPECT_EQ(unpack(std::span(stored).subspan(first, last - first), 1, depth, encoding), Elements(own.begin(), own.end()));
+        const std::span<const std::int8_t> own =
+            std::span(elements).subspan(at * static_cast<std::size_t>(depth), static_cast<std::size_t>(depth));
+        EXPECT_EQ(unpack(std::span(stored).subspan(first, last - first), 1, depth, encoding),
+                  Elements(own.begin(), own.end()));
       }
     }
   }
@@ -175,19 +179,37 @@ TEST(Encoding, NamesRoundTrip) {
 
 TEST(Encoding, RefusesInOneSentence) {
   EXPECT_EQ(error_of([] { pack(Elements{0, 8}, 1, kDense4); }), "element 1 is 8; elements of 4 bits are -8 to 7");
-  EXPECT_EQ(error_of([] { encoded_bytes(Elements{-9, 0}, 1, kRelative4); }), "element 0 is -9; elements of 4 bits are -8 to 7");
+  EXPECT_EQ(error_of([] {
+              encoded_bytes(Elements{-9, 0}, 1, kRelative4);
+            }),
+            "element 0 is -9; elements of 4 bits are -8 to 7");
   EXPECT_EQ(error_of([] { pack(Elements(18, 1), 2, kBlock8); }),
             "blocks of four need rows of a multiple of four elements; found rows of 9");
   EXPECT_EQ(error_of([] { unpack(bytes({2, 0, 5}), 1, 10, kRelative8); }), "the encoded weight ends inside a row");
   EXPECT_EQ(error_of([] { unpack(bytes({0}), 2, 10, kRelative8); }), "the encoded weight ends inside a row");
-  EXPECT_EQ(error_of([] { unpack(bytes({0, 0}), 1, 10, kRelative8); }), "the encoded weight goes on behind its last row");
-  EXPECT_EQ(error_of([] { unpack(bytes({1, 10, 1}), 1, 10, kRelative8); }), "an encoded row has an element beyond its 10");
-  EXPECT_EQ(error_of([] { unpack(bytes({1, 0x1b}), 1, 10, kRelative4); }), "an encoded row has an element beyond its 10");
-  EXPECT_EQ(error_of([] { unpack(bytes({0, 4, 1}), 1, 10, kBitmap8); }),
+  EXPECT_EQ(error_of([] {
+              unpack(bytes({0, 0}), 1, 10, kRelative8);
+            }),
+            "the encoded weight goes on behind its last row");
+  EXPECT_EQ(error_of([] {
+              unpack(bytes({1, 10, 1}), 1, 10, kRelative8);
+            }),
+            "an encoded row has an element beyond its 10");
+  EXPECT_EQ(error_of([] {
+              unpack(bytes({1, 0x1b}), 1, 10, kRelative4);
+            }),
+            "an encoded row has an element beyond its 10");
+  EXPECT_EQ(error_of([] {
+              unpack(bytes({0, 4, 1}), 1, 10, kBitmap8);
+            }),
             "the bitmap of an encoded row has elements beyond its 10");
-  EXPECT_EQ(error_of([] { unpack(bytes({1, 2, 1, 1, 1, 1}), 1, 8, kBlock8); }),
+  EXPECT_EQ(error_of([] {
+              unpack(bytes({1, 2, 1, 1, 1, 1}), 1, 8, kBlock8);
+            }),
             "an encoded row has a block beyond its 8 elements");
-  EXPECT_EQ(error_of([] { unpack(bytes({0x11, 0x31}), 1, 3, kDense4); }),
+  EXPECT_EQ(error_of([] {
+              unpack(bytes({0x11, 0x31}), 1, 3, kDense4);
+            }),
             "the last byte of an encoded row holds half a byte too much");
 }
 
@@ -196,7 +218,8 @@ TEST(Encoding, UnpackSurvivesAnyBytes) {
     RandomStream random(seed, 0xbad);
     std::vector<std::byte> stored(random.below(40));
     for (std::byte& b : stored) b = static_cast<std::byte>(random.next() >> (random.below(2) == 0 ? 56 : 61));
-    const auto rows = static_cast<std::int64_t>(1 + random.below(4)), depth = static_cast<std::int64_t>(4 * (1 + random.below(8)));
+    const auto rows = static_cast<std::int64_t>(1 + random.below(4)),
+               depth = static_cast<std::int64_t>(4 * (1 + random.below(8)));
     for (const Encoding encoding : all_encodings()) {
       error_of([&] {
         const Elements elements = unpack(stored, rows, depth, encoding);

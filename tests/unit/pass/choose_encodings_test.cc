@@ -69,7 +69,8 @@ TEST(ChooseEncodings, LeavesWhatSavesLittle) {
 TEST(ChooseEncodings, LeavesConstantsThatAreNoWeights) {
   Graph graph = network(elements(kCount, 0.05, 8), 8);
   const Quantization one{{1.0f}, {0}, -1};
-  const ValueId k = graph.add_constant("k", {DType::kI8, {8}, one}, Constant::of<std::int8_t>(std::vector<std::int8_t>(8, 0)));
+  const ValueId k =
+      graph.add_constant("k", {DType::kI8, {8}, one}, Constant::of<std::int8_t>(std::vector<std::int8_t>(8, 0)));
   graph.outputs = {graph.add_node("a", Add{}, {graph.outputs[0], k})};
   graph.value(graph.outputs[0]).type.quant = one;
   const Graph after = choose_encodings(graph);
