@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "mj/base/error.h"
@@ -11,6 +12,7 @@
 #include "mj/base/text.h"
 #include "mj/data/dataset.h"
 #include "mj/emit/emit.h"
+#include "mj/flow/compress_network.h"
 #include "mj/flow/quantize_job.h"
 #include "mj/flow/run_set.h"
 #include "mj/io/onnx.h"
@@ -119,6 +121,29 @@ std::vector<Architecture> candidates_of(const Spec& spec, const Graph& teacher) 
   return students_of(parse_architecture(architecture));
 }
 
+/// What is left of the NVM for constants: code, and that of the kernels of encoded weights, comes off.
+Bytes constants_within(Bytes nvm, const Graph& student, const Platform& platform) {
+  const auto kernel = [&](Kernel line) { return platform.kernels[static_cast<std::size_t>(line)]; };
+  const Estimate plain = estimate(lower_for_estimate(student), platform);
+  // A factorised layer is called three times.
+  const Bytes calls = 2 * kernel(Kernel::kConvEncoded).bytes_per_call * static_cast<Bytes>(student.nodes.size());
+  const Bytes code = plain.code_bytes + kernel(Kernel::kConvEncoded).code_bytes + kernel(Kernel::kLinearEncoded).code_bytes + calls;
+  if (code >= nvm) fail("an NVM of {} leaves nothing for weights: code alone takes up to {}", bytes_text(nvm), bytes_text(code));
+  return nvm - code;
+}
+
+CompressOptions compress_options(const Spec& spec, const Limits& limits, const Graph& student, const Platform& platform, Device device,
+                                 const std::filesystem::path& work) {
+  CompressOptions wanted;
+  wanted.limits = {constants_within(limits.nvm, student, platform), limits.ram, limits.energy};
+  wanted.training = distil_options(spec, device);
+  wanted.training.epochs = spec.compress_epochs;
+  wanted.training.ema_decay = 0;
+  wanted.checkpoints = work / "compress";
+  std::filesystem::create_directories(wanted.checkpoints);
+  return wanted;
+}
+
 }  // namespace
 
 DesignResult design(const Spec& spec, const DesignOptions& options, Progress& progress) {
@@ -178,8 +203,10 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
     meter.add_macs(probed.macs);
     return probed.validation_accuracy;
   };
-  const std::size_t chosen =
-      identify(result.candidates, result.limits, spec.probes, split.validation.size(), probe);
+  // With compression it is energy and RAM that decide between students; bytes are taken away later.
+  Limits choice = result.limits;
+  if (spec.compress_epochs > 0) choice.nvm = std::numeric_limits<Bytes>::max();
+  const std::size_t chosen = identify(result.candidates, choice, spec.probes, split.validation.size(), probe);
   const Architecture& architecture = result.candidates[chosen].architecture;
 
   const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
@@ -201,6 +228,15 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   result.epoch_loss = trained.epoch_loss;
   result.epoch_accuracy = trained.epoch_accuracy;
   result.student_validation_accuracy = trained.validation_accuracy;
+
+  const bool too_large = estimate(lower_for_estimate(result.student), result.platform).nvm_bytes > result.limits.nvm;
+  if (spec.compress_epochs > 0 && too_large && !result.platform.accelerator) {
+    meter.begin("compress");
+    const CompressOptions wanted = compress_options(spec, result.limits, result.student, result.platform, options.device, work);
+    CompressedNetwork small = compress_network(result.student, split, wanted, result.platform, progress);
+    meter.add_macs(small.training_macs);
+    result.student = std::move(small.graph);
+  }
 
   const Graph bare_student = simplify(result.student);
   if (spec.exits) {

@@ -161,6 +161,10 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
     spec.exits = read_exits(exits);
     exits.finish();
   }
+  TomlTable compress = top.table("compress");
+  spec.compress_epochs = whole(compress, "epochs", spec.compress_epochs, 0, 100000);
+  if (spec.compress_epochs == 1) fail("{}: 'epochs' is 1; expected 0 for no compression, or at least 2", compress.where("epochs"));
+  compress.finish();
 
   TomlTable quantize = top.table("quantize");
   spec.calibration = whole(quantize, "images", spec.calibration, 1, 1000000);

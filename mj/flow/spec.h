@@ -54,6 +54,7 @@ struct Spec {
   double probe = 0.08;                   ///< share of the epochs each probe of stage 2 trains for
   int probes = 3;                        ///< candidates that are probed; 1 trusts the size alone
   std::optional<ExitsSpec> exits;
+  int compress_epochs = 0;               ///< of the compression of the student to the limit of NVM; 0: none
   int calibration = 500;                 ///< training images that set the ranges of the int8 quantisation
 
   std::string name = "model";            ///< C identifier of the firmware

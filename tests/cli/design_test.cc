@@ -145,6 +145,25 @@ TEST_F(Design, AddsExitsThatTheFirmwareHas) {
   for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(per_exit[k]["accuracy"].get<double>(), exits[k]["int8_accuracy"].get<double>(), 1e-8);
 }
 
+// The only student is too large for the NVM; compressed it is not, and its firmware still answers as the evaluator does.
+TEST_F(Design, CompressesAStudentToTheMemory) {
+  const std::string path = spec("compress.toml", "8 mJ", 4);
+  std::string text = replaced(read_text(path), "[budget]\n", "[budget]\nnvm = \"24 kB\"\n");
+  text = replaced(text, "[students]\n", "[students]\ncandidates = [\"resnet-8-w8-s1\"]\n");
+  write_file(path, text);
+  const Ran refused = millijoule({"design", path, "-o", *folder_ / "large"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.errors.find("no student fits"), std::string::npos) << refused.errors;
+  write_file(path, text + "[compress]\nepochs = 4\n");
+  const Ran ran = millijoule({"design", path, "-o", *folder_ / "compressed", "--threads", "1"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const auto report = nlohmann::json::parse(read_text(*folder_ / "compressed/report.json"));
+  EXPECT_LE(report["result"]["nvm_bytes"].get<std::int64_t>(), 24000);
+  EXPECT_GE(report["result"]["nvm_bytes"].get<std::int64_t>(), 15000);
+  EXPECT_GE(report["result"]["accuracy"].get<double>(), 0.9);
+  EXPECT_EQ(report["host_check"]["differing"], 0);
+}
+
 TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   const std::string path = spec("kill.toml", "3 mJ", 12);
   write_file(path, replaced(read_text(path), "learning_rate", "temperature = \"auto\"\nalpha = \"auto\"\nlearning_rate"));

@@ -43,6 +43,8 @@ TEST(Spec, RefusesWithOneSentence) {
             "spec.toml:10: '8 KB': 'KB' means 1000 bytes to some and 1024 to others; write kB (1000) or KiB (1024)");
   EXPECT_EQ(error_of(kGood + "[distil]\nalpha = 1.5\n"), "spec.toml:11: 'alpha' is 1.5; expected 0 to 1");
   EXPECT_EQ(error_of(kGood + "[distil]\nepochs = 0\n"), "spec.toml:11: 'epochs' is 0; expected 1 to 100000");
+  EXPECT_EQ(error_of(kGood + "[compress]\nepochs = 1\n"),
+            "spec.toml:11: 'epochs' is 1; expected 0 for no compression, or at least 2");
   EXPECT_EQ(error_of(kGood + "[data2]\n"), "spec.toml:10: unknown key 'data2'; did you mean 'data'?");
   EXPECT_EQ(error_of("format = 1\n"), "spec.toml: 'model' is missing in [teacher]; expected text in quotes");
 }
