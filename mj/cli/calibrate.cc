@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include "mj/platform/measurements.h"
 #include "mj/platform/platform.h"
 #include "mj/platform/roofline.h"
+#include "mj/twin/calibration/calibrate.h"
 
 namespace mj::cli {
 namespace {
@@ -32,6 +34,9 @@ struct Options {
   std::string write;
   double runs = 1;
   std::string ram = "4GiB", nvm = "4GiB", source;
+  std::string machine;   ///< of --from-twin
+  std::string platform;
+  std::string output;
 };
 
 /// Of an architecture's name, or a model file beside the table.
@@ -122,12 +127,82 @@ void write_accelerator(const Options& options, const Fit& energy, const Fit& tim
   write_file(options.write, to_toml(platform));
 }
 
+struct Errors {
+  double mean = 0, largest = 0;
+};
+Errors errors_of(const std::vector<KernelRun>& runs, const std::vector<double>& predicted) {
+  Errors errors;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const double error = std::abs(predicted[i] / runs[i].cycles - 1);
+    errors.mean += error / static_cast<double>(runs.size());
+    errors.largest = std::max(errors.largest, error);
+  }
+  return errors;
+}
+
+nlohmann::ordered_json layers_json(const std::vector<KernelRun>& runs, const CostFit& fit) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Cost& cost = runs[i].cost;
+    layers.push_back({{"layer", runs[i].layer}, {"macs", cost.macs}, {"outputs", cost.outputs}, {"gathered", cost.gathered},
+                      {"runs", cost.runs}, {"windows", cost.windows}, {"measured", runs[i].cycles}, {"fitted", fit.fitted[i]}, {"left_out", fit.left_out[i]}});
+  }
+  return layers;
+}
+
+nlohmann::ordered_json print_twin(const TwinCalibration& found, bool quiet) {
+  std::vector<std::vector<std::string>> rows;
+  nlohmann::ordered_json kernels;
+  for (const auto& [kernel, fit] : found.fits) {
+    const auto& runs = found.runs.at(kernel);
+    const Errors errors = errors_of(runs, fit.left_out);
+    const CostLine& line = fit.line;
+    const std::pair<const char*, double> terms[] = {{"per_call", line.per_call}, {"per_mac", line.per_mac}, {"per_output", line.per_output},
+                                                    {"per_weight_byte", line.per_weight_byte}, {"per_gathered", line.per_gathered},
+                                                    {"per_run", line.per_run}, {"per_window", line.per_window}};
+    std::vector<std::string> row{kernel_name(kernel), std::to_string(runs.size())};
+    nlohmann::ordered_json entry;
+    for (const auto& [name, value] : terms) {
+      row.push_back(value > 0 ? fmt::format("{:.4g}", value) : "-");
+      entry[name] = value;
+    }
+    row.push_back(fmt::format("{:.2f} %", 100 * errors.mean));
+    row.push_back(fmt::format("{:.2f} %", 100 * errors.largest));
+    rows.push_back(std::move(row));
+    entry["mean_error_left_out"] = errors.mean;
+    entry["largest_error_left_out"] = errors.largest;
+    entry["layers"] = layers_json(runs, fit);
+    kernels[kernel_name(kernel)] = std::move(entry);
+  }
+  if (!quiet) {
+    fmt::print("{} networks on the emulated {}, {}\n\n{}\n", found.networks, found.title, found.unit,
+               table_text(std::vector<std::string>{"kernel", "layers", "call", "MAC", "output", "weight byte", "gathered", "run", "window",
+                                                   "mean error left out", "largest"}, rows));
+  }
+  return {{"machine", found.machine}, {"unit", found.unit}, {"networks", found.networks}, {"kernels", kernels}};
+}
+
+/// The description with the fitted lines; code sizes stay what they are.
+std::string remade(const TwinCalibration& found, const Options& options) {
+  const Platform base = find_platform(options.platform);
+  std::map<Kernel, CostLine> lines;
+  for (const auto& [kernel, fit] : found.fits) {
+    const CostLine& old = base.kernels[static_cast<std::size_t>(kernel)];
+    CostLine line = fit.line;
+    line.code_bytes = old.code_bytes, line.bytes_per_call = old.bytes_per_call;
+    if (found.unit == "instructions") line.source.text += "; an instruction is taken for a cycle";
+    lines.emplace(kernel, std::move(line));
+  }
+  return with_cost_lines(read_text(platform_file(options.platform)), fs::path(options.output).stem().string(), lines);
+}
+
 }  // namespace
 
 void add_calibrate(CLI::App& group) {
   auto options = std::make_shared<Options>();
-  CLI::App& command = add_command(group, options->common, "calibrate", "fit an accelerator to measurements",
-                                  "millijoule platform calibrate --measurements zcu102.csv --input 32,32,3 --classes 10", false);
+  CLI::App& command = add_command(group, options->common, "calibrate", "fit an accelerator to measurements, or a microcontroller to emulated runs",
+                                  "millijoule platform calibrate --measurements zcu102.csv --input 32,32,3 --classes 10\n"
+                                  "  millijoule platform calibrate --from-twin msp430fr5994 --platform msp430fr5994 -o mine.toml", true);
   command.add_option("--measurements", options->measurements, "table with columns model, energy_UNIT and time_UNIT (docs/energy.md)")
       ->type_name("CSV");
   command.add_option("--traces", options->traces, "power traces, each with its start and end in FILE.time")->type_name("FILE");
@@ -140,10 +215,18 @@ void add_calibrate(CLI::App& group) {
   command.add_option("--nvm", options->nvm, "its memory for weights")->type_name("BYTES")->needs(write);
   CLI::Option* source = command.add_option("--source", options->source, "who measured it, and how; stands in the description")->type_name("TEXT")->needs(write);
   write->needs(source);
+  CLI::Option* twin = command.add_option("--from-twin", options->machine, "emulated machine that kernels are run on: m0, m4, m55, rv32 or msp430fr5994")
+                          ->type_name("MACHINE");
+  CLI::Option* base = command.add_option("--platform", options->platform, "with --from-twin: the description that gets the cost lines")->type_name("NAME")->needs(twin);
+  command.add_option("-o,--output", options->output, "file to write it to")->type_name("TOML")->needs(base);
+  base->needs("--output");
   command.callback([options] {
     if (!options->write.empty() && options->measurements.empty()) throw CLI::RequiredError("--measurements");
-    if (options->measurements.empty() && options->traces.empty()) {
-      throw CLI::RequiredError("--measurements or --traces");
+    if (options->measurements.empty() && options->traces.empty() && options->machine.empty()) {
+      throw CLI::RequiredError("--measurements, --traces or --from-twin");
+    }
+    if (!options->output.empty() && !options->output.ends_with(".toml")) {
+      throw CLI::ValidationError("--output", "'" + options->output + "' is no .toml");
     }
     const bool quiet = json_on_stdout(options->common);
     nlohmann::ordered_json json = {{"schema", 1}};
@@ -162,6 +245,15 @@ void add_calibrate(CLI::App& group) {
       json["energy_j"] = energy_fit.json;
       json["time_s"] = time_fit.json;
       if (!options->write.empty()) write_accelerator(*options, energy_fit, time_fit, models.size());
+    }
+    if (!options->machine.empty()) {
+      TerminalProgress progress;
+      const TwinCalibration found = calibrate_on_twin(options->machine, options->common.seed, progress);
+      json["twin"] = print_twin(found, quiet);
+      if (!options->output.empty()) {
+        write_file(options->output, remade(found, *options));
+        read_platform(options->output);  // it is one
+      }
     }
     write_json(options->common, json);
   });

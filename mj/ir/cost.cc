@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mj/ir/cost.h"
 
+#include <algorithm>
 #include <limits>
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/ir/boxes.h"
 
 namespace mj {
 namespace {
@@ -23,7 +25,51 @@ std::int64_t plus(std::int64_t a, std::int64_t b) {
 struct Work {
   Kernel kernel = Kernel::kNone;
   std::int64_t macs = 0;
+  std::int64_t gathered = 0;
+  std::int64_t runs = 0;
+  std::int64_t windows = 0;
 };
+
+/// How many of start, start + step, ... (`count` of them) lie in 0..size-1.
+std::int64_t terms_inside(std::int64_t start, std::int64_t step, std::int64_t count, std::int64_t size) {
+  const std::int64_t first = start >= 0 ? 0 : (-start + step - 1) / step;
+  const std::int64_t end = size <= start ? 0 : (size - start + step - 1) / step;
+  return std::max<std::int64_t>(0, std::min(end, count) - first);
+}
+
+/// Taps of all windows along one dimension that fall into the input. Windows may be hostile, but not both many and large.
+std::int64_t taps_inside(std::int64_t outputs, std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+                         std::int64_t pad) {
+  const bool by_tap = kernel < outputs;
+  std::int64_t inside = 0;
+  for (std::int64_t i = 0; i < std::min(kernel, outputs); ++i) {
+    inside = plus(inside, by_tap ? terms_inside(i * dilation - pad, stride, outputs, size)
+                                 : terms_inside(i * stride - pad, dilation, kernel, size));
+  }
+  return inside;
+}
+
+/// Lines that the copy of a box falls into: dimensions that lie one after the other are one, but for the outermost.
+struct Lines {
+  std::int64_t count = 0;
+  bool contiguous = false;
+};
+
+Lines lines_of(const Box& box) {
+  std::vector<std::size_t> dimensions;
+  for (std::size_t d = 0; d < box.shape.size(); ++d) {
+    if (box.shape[d] != 1) dimensions.push_back(d);
+  }
+  if (dimensions.empty()) return {1, true};
+  const std::size_t innermost = dimensions.back();
+  std::int64_t line = box.shape[innermost];
+  for (std::size_t i = dimensions.size() - 1; i-- > 1;) {
+    const std::size_t d = dimensions[i];
+    if (box.from_steps[d] != line * box.from_steps[innermost] || box.to_steps[d] != line * box.to_steps[innermost]) break;
+    line *= box.shape[d];
+  }
+  return {element_count(box.shape) / line, box.from_steps[innermost] == 1 && box.to_steps[innermost] == 1};
+}
 
 /// The work of one node, for every operator.
 class Counter {
@@ -32,34 +78,69 @@ class Counter {
 
   Work operator()(const Conv2d& op) const {
     const Type& weight = input(1);
-    return {op.groups == 1 ? Kernel::kConv : Kernel::kDepthwise, times(outputs(), weight.count() / weight.shape[0])};
+    const std::int64_t macs = times(outputs(), weight.count() / weight.shape[0]);
+    const Pair kernel{weight.shape[1], weight.shape[2]};
+    if (op.groups > 1 && weight.shape[3] == 1) return clipped(Kernel::kDepthwise, macs, kernel, op.stride, op.dilation, op.pad);
+    const std::int64_t windows = times(output().shape[0], output().shape[1]) * op.groups;
+    return {Kernel::kConv, macs, times(windows, times(times(kernel[0], kernel[1]), weight.shape[3])), times(windows, kernel[0]), windows};
   }
   Work operator()(const Linear&) const { return {Kernel::kLinear, times(outputs(), input(1).shape[1])}; }
   Work operator()(const BatchNorm&) const { return {Kernel::kElementwise}; }
-  Work operator()(const Clamp&) const { return {Kernel::kElementwise}; }
-  Work operator()(const LeakyRelu&) const { return {Kernel::kElementwise}; }
-  Work operator()(const PRelu&) const { return {Kernel::kElementwise}; }
-  Work operator()(const HardSigmoid&) const { return {Kernel::kElementwise}; }
-  Work operator()(const HardSwish&) const { return {Kernel::kElementwise}; }
-  Work operator()(const Sigmoid&) const { return {Kernel::kElementwise}; }
-  Work operator()(const Tanh&) const { return {Kernel::kElementwise}; }
+  Work operator()(const Clamp&) const { return {Kernel::kTable}; }
+  Work operator()(const LeakyRelu&) const { return {Kernel::kTable}; }
+  Work operator()(const PRelu&) const { return {Kernel::kProduct, 0, 0, lines()}; }
+  Work operator()(const HardSigmoid&) const { return {Kernel::kTable}; }
+  Work operator()(const HardSwish&) const { return {Kernel::kTable}; }
+  Work operator()(const Sigmoid&) const { return {Kernel::kTable}; }
+  Work operator()(const Tanh&) const { return {Kernel::kTable}; }
   Work operator()(const Softmax&) const { return {Kernel::kSoftmax}; }
-  Work operator()(const MaxPool& op) const { return {Kernel::kPool, windows(op.kernel)}; }
-  Work operator()(const AvgPool& op) const { return {Kernel::kPool, windows(op.kernel)}; }
-  Work operator()(const Mean&) const { return {Kernel::kPool, input(0).count()}; }
-  Work operator()(const Add&) const { return {Kernel::kElementwise}; }
-  Work operator()(const Sub&) const { return {Kernel::kElementwise}; }
-  Work operator()(const Mul&) const { return {Kernel::kElementwise}; }
-  Work operator()(const Concat&) const { return {Kernel::kMove}; }
+  Work operator()(const MaxPool& op) const {
+    return clipped(Kernel::kMaxPool, windows(op.kernel), op.kernel, op.stride, {1, 1}, op.pad);
+  }
+  Work operator()(const AvgPool& op) const {
+    return clipped(Kernel::kPool, windows(op.kernel), op.kernel, op.stride, {1, 1}, op.pad);
+  }
+  Work operator()(const Mean& op) const {
+    const std::int64_t line = op.axes.empty() ? 1 : input(0).shape[static_cast<std::size_t>(op.axes.back())];
+    return {Kernel::kMean, input(0).count(), 0, input(0).count() / std::max<std::int64_t>(1, line)};
+  }
+  Work operator()(const Add&) const { return {Kernel::kElementwise, 0, 0, lines()}; }
+  Work operator()(const Sub&) const { return {Kernel::kElementwise, 0, 0, lines()}; }
+  Work operator()(const Mul&) const { return {Kernel::kProduct, 0, 0, lines()}; }
+  Work operator()(const Concat&) const { return moved(); }
   Work operator()(const Reshape&) const { return {Kernel::kNone}; }
-  Work operator()(const Transpose&) const { return {Kernel::kMove}; }
-  Work operator()(const Pad&) const { return {Kernel::kMove}; }
-  Work operator()(const Slice&) const { return {Kernel::kMove}; }
-  Work operator()(const Quantize&) const { return {Kernel::kMove}; }
+  Work operator()(const Transpose&) const { return moved(); }
+  Work operator()(const Pad&) const { return moved(); }
+  Work operator()(const Slice&) const { return moved(); }
+  Work operator()(const Quantize&) const { return {Kernel::kTable}; }
 
  private:
   const Type& input(std::size_t i) const { return graph_.type(node_.inputs[i]); }
-  std::int64_t outputs() const { return graph_.type(node_.output).count(); }
+  const Type& output() const { return graph_.type(node_.output); }
+  std::int64_t outputs() const { return output().count(); }
+  /// A kernel that reads what of its windows lies inside the input, channel by channel.
+  Work clipped(Kernel kernel, std::int64_t macs, const Pair& window, const Pair& stride, const Pair& dilation, const Padding& pad) const {
+    const Shape &from = input(0).shape, &to = output().shape;
+    const std::int64_t rows = taps_inside(to[0], from[0], window[0], stride[0], dilation[0], pad[0]);
+    const std::int64_t columns = taps_inside(to[1], from[1], window[1], stride[1], dilation[1], pad[1]);
+    return {kernel, macs, times(times(rows, columns), to[2]), times(times(rows, to[1]), to[2]), times(to[0], to[1])};
+  }
+  /// Of an element-wise operator of two: rows, or where one operand repeats, lines along the last dimension.
+  std::int64_t lines() const {
+    const Shape& shape = output().shape;
+    if (shape.empty() || outputs() == 0) return 0;
+    const bool plain = input(0).shape == shape && input(1).shape == shape;
+    return plain && shape.size() > 1 ? shape[0] : outputs() / shape.back();
+  }
+  Work moved() const {
+    Work work{Kernel::kMove};
+    for (const Box& box : boxes(graph_, node_)) {
+      const Lines lines = lines_of(box);
+      work.runs += lines.count;
+      if (!lines.contiguous) work.gathered += element_count(box.shape);
+    }
+    return work;
+  }
   std::int64_t windows(const Pair& kernel) const { return times(outputs(), times(kernel[0], kernel[1])); }
 
   const Graph& graph_;
@@ -115,8 +196,16 @@ const char* kernel_name(Kernel kernel) {
       return "linear_encoded";
     case Kernel::kPool:
       return "pool";
+    case Kernel::kMaxPool:
+      return "max_pool";
+    case Kernel::kMean:
+      return "mean";
     case Kernel::kElementwise:
       return "elementwise";
+    case Kernel::kProduct:
+      return "product";
+    case Kernel::kTable:
+      return "table";
     case Kernel::kMove:
       return "move";
     case Kernel::kSoftmax:
@@ -128,11 +217,27 @@ const char* kernel_name(Kernel kernel) {
   return "";
 }
 
+Kernel general_kernel(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::kMaxPool:
+    case Kernel::kMean:
+      return Kernel::kPool;
+    case Kernel::kProduct:
+    case Kernel::kTable:
+      return Kernel::kElementwise;
+    default:
+      return kernel;
+  }
+}
+
 Cost cost(const Graph& graph, const Node& node) {
   const Work work = std::visit(Counter(graph, node), node.op);
   Cost result;
   result.kernel = work.kernel;
   result.macs = work.macs;
+  result.gathered = work.gathered;
+  result.runs = work.runs;
+  result.windows = work.windows;
   result.outputs = graph.type(node.output).count();
   result.activation_out_bytes = graph.type(node.output).bytes();
   for (const ValueId id : node.inputs) {

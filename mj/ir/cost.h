@@ -11,21 +11,29 @@ namespace mj {
 
 /// The kernel of the runtime that executes a node; platforms hold one cost line for each.
 enum class Kernel : std::uint8_t {
-  kConv,       ///< conv2d with groups == 1
-  kDepthwise,  ///< conv2d with groups > 1
+  kConv,       ///< conv2d that sums over channels
+  kDepthwise,  ///< conv2d with one input channel per group
   kLinear,
   kConvEncoded,    ///< conv2d and linear whose weights are not stored as plain int8
   kLinearEncoded,
-  kPool,         ///< max_pool, avg_pool, mean
-  kElementwise,  ///< add, sub, mul and unary functions
-  kMove,         ///< copies: concat, transpose, pad, slice, quantize
+  kPool,         ///< avg_pool
+  kMaxPool,
+  kMean,
+  kElementwise,  ///< add, sub
+  kProduct,      ///< mul, prelu
+  kTable,        ///< functions of one element
+  kMove,         ///< copies: concat, transpose, pad, slice
   kSoftmax,
   kNone,  ///< costs nothing when executed (reshape)
 };
-inline constexpr int kKernelCount = 10;
+inline constexpr int kKernelCount = 14;
 
-/// "conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "elementwise", "move", "softmax", "none".
+/// "conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "max_pool", "mean", "elementwise", "product",
+/// "table", "move", "softmax", "none".
 const char* kernel_name(Kernel kernel);
+/// The kernel that stands for one that a platform says nothing about: pool for max_pool and mean, elementwise for product
+/// and table, itself for all others.
+Kernel general_kernel(Kernel kernel);
 
 /// Counts of one node for one sample; what energy and latency are computed from.
 struct Cost {
@@ -35,9 +43,14 @@ struct Cost {
   Bytes weight_bytes = 0;    ///< constants read, in their stored form
   Bytes activation_in_bytes = 0;
   Bytes activation_out_bytes = 0;
-  std::int64_t symbols = 0;   ///< steps of decoding weights (see `EncodedSize`), for every output that needs them again
-  std::int64_t gathered = 0;  ///< elements of windows copied, of convolutions with encoded weights; a dense one's are a
-                              ///< fixed share of its multiply-accumulates
+  std::int64_t symbols = 0;  ///< steps of decoding weights (see `EncodedSize`), for every output that needs them again
+  /// Elements of windows that are read: copied by convolutions, padding included; elsewhere those inside the input. Of
+  /// copies, elements that are moved one by one.
+  std::int64_t gathered = 0;
+  /// Runs of elements that inner loops go along: rows of windows, lines of copies and of element-wise work.
+  std::int64_t runs = 0;
+  /// Places that windows are laid at, for all channels together; of convolutions once per group.
+  std::int64_t windows = 0;
 
   bool operator==(const Cost&) const = default;
 };

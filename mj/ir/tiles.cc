@@ -340,6 +340,29 @@ void count_encoded(const Value& weight, const Node& node, const Tile& tile, cons
   out.weight_bytes = size.bytes + (total.weight_bytes - stored_bytes(weight)) / channels * count;
 }
 
+/// A share of a count, rounded up.
+std::int64_t share_of(std::int64_t amount, std::int64_t size, std::int64_t of) {
+  if (of == 0) return amount;
+  return static_cast<std::int64_t>((static_cast<__int128>(amount) * size + of - 1) / of);
+}
+
+/// What a tile gathers and how many runs it takes: never less than it does. Convolutions gather a window for all channels
+/// of a tile; what other kernels spare at the border, a tile in the middle does not.
+void count_windows(const Cost& total, Cost& out, const Tile& tile, const Extent& extent) {
+  const std::int64_t rows = tile.row1 - tile.row0, columns = tile.col1 - tile.col0;
+  if (total.kernel == Kernel::kConv || total.kernel == Kernel::kConvEncoded) {
+    out.gathered = share_of(share_of(total.gathered, rows, extent.rows), columns, extent.columns);
+    out.runs = share_of(share_of(total.runs, rows, extent.rows), columns, extent.columns);
+    out.windows = share_of(share_of(total.windows, rows, extent.rows), columns, extent.columns);
+    return;
+  }
+  const bool windows = total.kernel == Kernel::kDepthwise || total.kernel == Kernel::kPool || total.kernel == Kernel::kMaxPool;
+  out.gathered = windows ? out.macs : share_of(total.gathered, out.outputs, total.outputs);
+  out.runs = windows && total.outputs > 0 ? share_of(total.runs, 1, total.outputs) * out.outputs
+                                          : share_of(total.runs, out.outputs, total.outputs);
+  out.windows = share_of(share_of(total.windows, rows, extent.rows), columns, extent.columns);
+}
+
 }  // namespace
 
 Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, const Tile& tile) {
@@ -362,7 +385,8 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
       return {.kernel = Kernel::kSoftmax, .outputs = type.count(), .activation_in_bytes = type.bytes(), .activation_out_bytes = 1};
     }
     const std::int64_t elements = area(type.count());
-    return {.kernel = Kernel::kMove, .outputs = elements, .activation_in_bytes = elements, .activation_out_bytes = elements};
+    return {.kernel = Kernel::kMove, .outputs = elements, .activation_in_bytes = elements, .activation_out_bytes = elements,
+            .runs = tile.row1 - tile.row0};
   }
   const std::vector<Box> copies = boxes(lowered, *node);
   if (!copies.empty()) {
@@ -372,8 +396,12 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
   if (std::holds_alternative<AvgPool>(node->op) && pool_requantizes(lowered.type(node->inputs[0]), lowered.type(node->output))) {
     const std::int64_t rows = lowered.type(node->output).shape[0];  // a call does one of them
     total.outputs /= rows, total.macs /= rows, total.activation_in_bytes /= rows, total.activation_out_bytes /= rows;
+    total.gathered /= rows, total.runs /= rows, total.windows /= rows;
   }
-  if (total.kernel == Kernel::kNone) total.kernel = Kernel::kMove;  // a reshape that has to copy
+  if (total.kernel == Kernel::kNone) {  // a reshape that has to copy
+    total.kernel = Kernel::kMove;
+    total.runs = 1;
+  }
   const std::int64_t outputs = area(total.outputs);
   const std::int64_t per_output = total.outputs == 0 ? 0 : total.macs / total.outputs;
   Cost out = total;
@@ -381,6 +409,7 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
   out.activation_out_bytes = outputs;
   out.macs = std::holds_alternative<Mean>(node->op) ? share(total.macs, tile.row1 - tile.row0, extent.rows)
                                                     : share(outputs * per_output, tile.depth1 - tile.depth0, extent.depth);
+  count_windows(total, out, tile, extent);
   const bool by_channel = extent.channels > 0;
   out.weight_bytes = by_channel ? total.weight_bytes / extent.channels * (tile.ch1 - tile.ch0) : total.weight_bytes;
   if (extent.depth > 0) out.weight_bytes = out.weight_bytes * (tile.depth1 - tile.depth0) / extent.depth;

@@ -81,9 +81,12 @@ class Planner {
     const Cost cost = tile_cost(graph_, tiling.node, tiling.part, tile_of(tiling, extent, 0));
     const auto& line = platform_.kernels[static_cast<std::size_t>(cost.kernel)];
     const double fixed = (platform_.units.per_unit + line.per_call) * joules_per_cycle_;
-    const bool cut = tiling.channels < extent.channels;
-    const double share = static_cast<double>(cost.gathered) * line.per_gathered * joules_per_cycle_ / energy;
-    const double again = !cut ? 0 : cost.kernel == Kernel::kConv ? kGather / static_cast<double>(tiling.channels) : share;
+    // A tile that holds some of the channels gathers the windows of all.
+    const bool gathers = tiling.channels < extent.channels && (cost.kernel == Kernel::kConv || cost.kernel == Kernel::kConvEncoded);
+    const double known = (line.per_gathered * static_cast<double>(cost.gathered) + line.per_run * static_cast<double>(cost.runs) +
+                          line.per_window * static_cast<double>(cost.windows)) *
+                         joules_per_cycle_ / energy;
+    const double again = !gathers ? 0 : known > 0 ? known : kGather / static_cast<double>(tiling.channels);
     const std::int64_t count = tile_count(tiling, extent);
     return (count > 1 ? fixed / energy : 0) + energy / (2 * options_.charge.value) + again;
   }

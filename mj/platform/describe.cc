@@ -16,6 +16,8 @@ std::string to_text(const Source& source) {
       return "datasheet: " + source.text;
     case Source::Kind::kMeasured:
       return "measured: " + source.text;
+    case Source::Kind::kEmulated:
+      return "emulated: " + source.text;
     case Source::Kind::kAssumed:
       return "assumed: " + source.text;
   }
@@ -79,15 +81,15 @@ std::string describe(const Platform& platform) {
   add("stack", memory_text(platform.stack_bytes), "B", platform.stack_bytes);
 
   std::vector<std::vector<std::string>> lines{
-      {"kernel", "cycles/call", "/MAC", "/output", "/weight byte", "/symbol", "/gathered", "code B", "B/call", "source"}};
+      {"kernel", "cycles/call", "/MAC", "/output", "/weight byte", "/symbol", "/gathered", "/run", "/window", "code B", "B/call", "source"}};
   for (int k = 0; k < kKernelCount; ++k) {
     const auto kernel = static_cast<Kernel>(k);
     if (kernel == Kernel::kNone) continue;
     const CostLine& line = platform.kernels[static_cast<std::size_t>(k)];
     lines.push_back({kernel_name(kernel), number_text(line.per_call), number_text(line.per_mac),
                      number_text(line.per_output), number_text(line.per_weight_byte), number_text(line.per_symbol),
-                     number_text(line.per_gathered), thousands(line.code_bytes),
-                     thousands(line.bytes_per_call), to_text(line.source)});
+                     number_text(line.per_gathered), number_text(line.per_run), number_text(line.per_window),
+                     thousands(line.code_bytes), thousands(line.bytes_per_call), to_text(line.source)});
   }
   const std::string intermittent =
       fmt::format("intermittent: {} cycles per unit, {} per restart ({})\n", number_text(platform.units.per_unit),

@@ -12,7 +12,8 @@ double cycles_of(const Cost& cost, const CostLine& line) {
   return line.per_call + line.per_mac * static_cast<double>(cost.macs) +
          line.per_output * static_cast<double>(cost.outputs) +
          line.per_weight_byte * static_cast<double>(cost.weight_bytes) +
-         line.per_symbol * static_cast<double>(cost.symbols) + line.per_gathered * static_cast<double>(cost.gathered);
+         line.per_symbol * static_cast<double>(cost.symbols) + line.per_gathered * static_cast<double>(cost.gathered) +
+         line.per_run * static_cast<double>(cost.runs) + line.per_window * static_cast<double>(cost.windows);
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ Estimate estimate(const Graph& lowered, const Platform& platform) {
     } else if (layer.cost.kernel != Kernel::kNone) {
       const CostLine& line = platform.kernels[static_cast<std::size_t>(layer.cost.kernel)];
       layer.cycles = cycles_of(layer.cost, line);
-      out.code_bytes += line.bytes_per_call + (used.insert(layer.cost.kernel).second ? line.code_bytes : 0);
+      out.code_bytes += line.bytes_per_call + (used.insert(general_kernel(layer.cost.kernel)).second ? line.code_bytes : 0);
       layer.energy = Joules{layer.cycles * platform.energy_per_cycle_j.value};
     }
     out.cycles += layer.cycles;

@@ -36,11 +36,13 @@ std::vector<std::string> platform_names() {
   return names;
 }
 
-Platform find_platform(std::string_view name_or_path) {
-  if (name_or_path.ends_with(".toml")) return read_platform(fs::path(name_or_path));
+Platform find_platform(std::string_view name_or_path) { return read_platform(platform_file(name_or_path)); }
+
+std::filesystem::path platform_file(std::string_view name_or_path) {
+  if (name_or_path.ends_with(".toml")) return name_or_path;
   const std::vector<std::string> names = platform_names();
   if (std::find(names.begin(), names.end(), name_or_path) != names.end()) {
-    return read_platform(platform_dir() / (std::string(name_or_path) + ".toml"));
+    return platform_dir() / (std::string(name_or_path) + ".toml");
   }
   const std::optional<std::string> meant = nearest(name_or_path, names);
   fail("unknown platform '{}'{}; known: {}; or the path of a .toml", name_or_path,

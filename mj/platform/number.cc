@@ -80,6 +80,7 @@ Bytes read_byte_count(TomlTable& table, std::string_view key) {
 Source read_source(TomlTable& table, std::string_view key) {
   static const std::pair<const char*, Source::Kind> kKinds[] = {{"datasheet", Source::Kind::kDatasheet},
                                                                 {"measured", Source::Kind::kMeasured},
+                                                                {"emulated", Source::Kind::kEmulated},
                                                                 {"assumed", Source::Kind::kAssumed}};
   const std::string value = table.text(key);
   const std::size_t colon = value.find(':');
@@ -87,7 +88,7 @@ Source read_source(TomlTable& table, std::string_view key) {
   for (const auto& [name, kind] : kKinds) {
     if (value.substr(0, colon) == name && start != std::string::npos) return {kind, value.substr(start)};
   }
-  fail("{}: '{}' is '{}'; expected 'datasheet: WHICH', 'measured: BY WHOM' or 'assumed: WHY'", table.where(key), key,
+  fail("{}: '{}' is '{}'; expected 'datasheet: WHICH', 'measured: BY WHOM', 'emulated: HOW' or 'assumed: WHY'", table.where(key), key,
        value);
 }
 

@@ -17,9 +17,9 @@ namespace mj {
 
 /// Where a number comes from; every number of a description has one.
 struct Source {
-  enum class Kind { kDatasheet, kMeasured, kAssumed };
+  enum class Kind { kDatasheet, kMeasured, kEmulated, kAssumed };
   Kind kind = Kind::kAssumed;
-  std::string text;  ///< document, or who measured it and how
+  std::string text;  ///< document, or who measured it and how, or what was run on an emulated device
 };
 /// "datasheet: ...", "measured: ..." or "assumed: ...", as descriptions have it.
 std::string to_text(const Source& source);
@@ -30,8 +30,8 @@ struct Sourced {
   Source source;
 };
 
-/// Cycles of one kernel: per call, per multiply-accumulate, per output element and per byte of constants read; where
-/// weights are encoded also per step of decoding and per element of a window that is copied.
+/// Cycles of one kernel: per call, per multiply-accumulate, per output element, per byte of constants read, per element of
+/// windows read, per run of elements and per window (see `Cost`); where weights are encoded also per step of decoding.
 struct CostLine {
   double per_call = 0;
   double per_mac = 0;
@@ -39,7 +39,9 @@ struct CostLine {
   double per_weight_byte = 0;
   double per_symbol = 0;    ///< optional key
   double per_gathered = 0;  ///< optional key
-  Bytes code_bytes = 0;      ///< machine code of the kernel, counted once when a network uses it
+  double per_run = 0;       ///< optional key
+  double per_window = 0;    ///< optional key
+  Bytes code_bytes = 0;      ///< machine code of the general kernel, counted once when a network uses it
   Bytes bytes_per_call = 0;  ///< the description of a layer and the code that calls the kernel, per node
   Source source;
 };
@@ -112,8 +114,8 @@ struct LayerEstimate {
 /// What one inference costs.
 ///
 /// On a microcontroller cycles = sum over nodes of per_call + per_mac * macs + per_output * outputs + per_weight_byte * weight
-/// bytes + per_symbol * symbols + per_gathered * gathered; energy = cycles * J/cycle, plus the boot where the platform boots
-/// for every inference; latency = cycles / frequency.
+/// bytes + per_symbol * symbols + per_gathered * gathered + per_run * runs + per_window * windows; energy = cycles *
+/// J/cycle, plus the boot where the platform boots for every inference; latency = cycles / frequency.
 /// An accelerator has no cycles; what each run of it takes besides its layers is in the totals alone.
 struct Estimate {
   double cycles = 0;
@@ -134,6 +136,12 @@ struct Estimate {
 
 /// Throws `Error` when the platform is an accelerator, which `what` cannot be done for, e.g. "units of work are planned".
 void require_microcontroller(const Platform& platform, std::string_view what);
+
+/// The text of a description with other cost lines: their cycles and sources are replaced, and lines that it lacks are
+/// added. `name` is what the new description calls itself.
+std::string with_cost_lines(std::string_view toml, std::string_view name, const std::map<Kernel, CostLine>& lines);
+/// The file that `find_platform` reads.
+std::filesystem::path platform_file(std::string_view name_or_path);
 
 /// Cycles of some work of one kernel call; 0 where no kernel runs.
 double kernel_cycles(const Cost& cost, const Platform& platform);

@@ -23,6 +23,8 @@ CostLine read_line(TomlTable& kernels, std::string_view name) {
                      .per_weight_byte = read_amount(line, "cycles_per_weight_byte"),
                      .per_symbol = line.has("cycles_per_symbol") ? read_amount(line, "cycles_per_symbol") : 0,
                      .per_gathered = line.has("cycles_per_gathered") ? read_amount(line, "cycles_per_gathered") : 0,
+                     .per_run = line.has("cycles_per_run") ? read_amount(line, "cycles_per_run") : 0,
+                     .per_window = line.has("cycles_per_window") ? read_amount(line, "cycles_per_window") : 0,
                      .code_bytes = read_byte_count(line, "code_bytes"),
                      .bytes_per_call = read_byte_count(line, "bytes_per_call"),
                      .source = read_source(line, "source")};
@@ -35,7 +37,8 @@ CostLine read_line(TomlTable& kernels, std::string_view name) {
 CostLine encoded_line(const CostLine& plain) {
   constexpr Bytes kDecoder = 250;  // machine code of one layout's loop and of the calls around it
   CostLine line = plain;
-  line.per_symbol = line.per_gathered = plain.per_mac;
+  line.per_symbol = plain.per_mac;
+  if (line.per_gathered == 0) line.per_gathered = plain.per_mac;
   line.code_bytes += kDecoder;
   line.source = {Source::Kind::kAssumed, "as the kernel of plain weights, decoding and copying at the cost of its multiply-accumulates; not given by the description"};
   return line;
@@ -86,6 +89,8 @@ void read_microcontroller(TomlTable& top, Platform& out) {
     CostLine& line = out.kernels[static_cast<std::size_t>(k)];
     if (encoded && !kernels.has(kernel_name(kernel))) {
       line = encoded_line(out.kernels[static_cast<std::size_t>(kernel == Kernel::kConvEncoded ? Kernel::kConv : Kernel::kLinear)]);
+    } else if (general_kernel(kernel) != kernel && !kernels.has(kernel_name(kernel))) {
+      line = out.kernels[static_cast<std::size_t>(general_kernel(kernel))];  // read before it
     } else if (kernel != Kernel::kNone) {  // what runs nothing costs nothing, on every platform
       line = read_line(kernels, kernel_name(kernel));
     }

@@ -2,10 +2,10 @@
 #include "mj/platform/roofline.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "mj/base/error.h"
 #include "mj/ir/cost.h"
+#include "mj/platform/least_squares.h"
 
 namespace mj {
 
@@ -31,53 +31,26 @@ double Roofline::operator()(const Workload& workload) const {
   return sum;
 }
 
+namespace {
+
+std::vector<std::vector<double>> rows_of(std::span<const Workload> workloads) {
+  std::vector<std::vector<double>> rows;
+  for (const Workload& workload : workloads) rows.emplace_back(workload.terms.begin(), workload.terms.end());
+  return rows;
+}
+
+}  // namespace
+
 Roofline fit_roofline(std::span<const Workload> workloads, std::span<const double> amounts) {
   MJ_CHECK(workloads.size() == amounts.size() && amounts.size() >= 2);
-  constexpr std::size_t n = Workload::kTerms;
-  // Columns scaled to unit length: bytes and operators differ by six orders of magnitude.
-  std::array<double, n> length{};
-  std::array<std::array<double, n>, n> gram{};
-  std::array<double, n> moment{};
-  for (std::size_t i = 0; i < amounts.size(); ++i) {
-    MJ_CHECK(amounts[i] > 0);
-    for (std::size_t a = 0; a < n; ++a) {
-      const double x = workloads[i].terms[a] / amounts[i];
-      moment[a] += x;
-      for (std::size_t b = 0; b < n; ++b) gram[a][b] += x * workloads[i].terms[b] / amounts[i];
-    }
-  }
-  for (std::size_t a = 0; a < n; ++a) length[a] = std::sqrt(gram[a][a]);
   Roofline fitted;
-  std::array<double, n> scaled{};
-  for (int sweep = 0; sweep < 200000; ++sweep) {
-    double change = 0;
-    for (std::size_t a = 0; a < n; ++a) {
-      if (length[a] == 0) continue;
-      double gradient = moment[a] / length[a];
-      for (std::size_t b = 0; b < n; ++b) {
-        if (b != a && length[b] > 0) gradient -= gram[a][b] / (length[a] * length[b]) * scaled[b];
-      }
-      const double next = std::max(0.0, gradient);
-      change = std::max(change, std::abs(next - scaled[a]));
-      scaled[a] = next;
-    }
-    if (change < 1e-13) break;
-  }
-  for (std::size_t a = 0; a < n; ++a) fitted.per_term[a] = length[a] > 0 ? scaled[a] / length[a] : 0;
+  std::ranges::copy(fit_nonnegative(rows_of(workloads), amounts), fitted.per_term.begin());
   return fitted;
 }
 
 std::vector<double> leave_one_out(std::span<const Workload> workloads, std::span<const double> amounts) {
   MJ_CHECK(workloads.size() == amounts.size() && amounts.size() >= 3);
-  std::vector<double> predicted;
-  for (std::size_t i = 0; i < amounts.size(); ++i) {
-    std::vector<Workload> other_workloads(workloads.begin(), workloads.end());
-    std::vector<double> other_amounts(amounts.begin(), amounts.end());
-    other_workloads.erase(other_workloads.begin() + static_cast<std::ptrdiff_t>(i));
-    other_amounts.erase(other_amounts.begin() + static_cast<std::ptrdiff_t>(i));
-    predicted.push_back(fit_roofline(other_workloads, other_amounts)(workloads[i]));
-  }
-  return predicted;
+  return leave_each_out(rows_of(workloads), amounts);
 }
 
 }  // namespace mj

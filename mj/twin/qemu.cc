@@ -127,9 +127,8 @@ QemuAnswers run_qemu(const QemuRun& run, const std::filesystem::path& folder) {
   if (!std::filesystem::exists(counts)) fail("the emulator ended with {}: {}", result.exit_code, excerpt(result.errors));
   if (result.exit_code == 124) fail("still running after {} seconds", kMostSeconds);
   const QemuAnswers answers = read_answers(counts);
-  if (answers.limit) return answers;
   const QemuStack stack = stack_of(run.program);
-  if (result.exit_code != 0) explain(result, run.program, stack);
+  if (result.exit_code != 0 && !answers.limit) explain(result, run.program, stack);
   if (answers.lowest_store < stack.limit) fail_overflow(answers.lowest_store, stack);
   return answers;
 }

@@ -242,23 +242,40 @@ __mspabi_remli:
 7:  incd  r1
     ret
 
+; Whole words where address and count allow it: windows are filled with zeros.
 function memset
     mov   r12, r15
-1:  tst   r14
+    mov   r12, r11
+    bis   r14, r11
+    bit   #1, r11
+    jnz   3f
+    mov.b r13, r13
+    mov   r13, r11
+    swpb  r11
+    bis   r11, r13
+    clrc
+    rrc   r14
     jz    2f
-    mov.b r13, 0(r15)
+1:  mov   r13, 0(r15)
+    incd  r15
+    dec   r14
+    jnz   1b
+2:  ret
+3:  tst   r14
+    jz    2b
+4:  mov.b r13, 0(r15)
     inc   r15
     dec   r14
-    jmp   1b
-2:  ret
+    jnz   4b
+    ret
 
 function memcpy
     mov   r12, r15
-1:  tst   r14
+    tst   r14
     jz    2f
-    mov.b @r13+, r11
+1:  mov.b @r13+, r11
     mov.b r11, 0(r15)
     inc   r15
     dec   r14
-    jmp   1b
+    jnz   1b
 2:  ret

@@ -95,6 +95,74 @@ TEST_P(Twin, RefusesAProgramForAnotherProcessor) {
 INSTANTIATE_TEST_SUITE_P(Machines, Twin, testing::Values("m0", "m4", "m55", "rv32", "msp430fr5994"),
                          [](const auto& test) { return test.param; });
 
+/// A folder whose main has these statements before it could come to the network.
+std::filesystem::path faulty(const std::filesystem::path& folder, const std::string& target, const std::string& declarations,
+                             const std::string& statements) {
+  const Graph graph = random_int8_graph(102, 20);
+  Firmware firmware = emit(graph, {.name = "net", .target = target});
+  firmware["main.c"] = "#include \"board.h\"\n#include \"net.h\"\nstatic net_state state;\nextern volatile int counter;\nvolatile int counter;\n" +
+                       declarations + "\nint main(void);\nint main(void) {\n" + statements +
+                       "\n  board_read(net_input(&state), NET_INPUT_BYTES);\n  net_infer(&state);\n  board_write(net_output(&state, 0), 1);\n  return 0;\n}\n";
+  write_firmware(folder, firmware);
+  return folder;
+}
+
+/// What goes wrong on a device, and the sentence about it, behind the name of the program.
+struct Fault {
+  const char* name;
+  const char* machine;
+  const char* declarations;
+  const char* statements;
+  const char* message;
+};
+
+// Each call needs the place of the last: no compiler makes a loop of it.
+constexpr const char* kRecursion =
+    "int deeper(volatile int* last);\n__attribute__((noinline)) int deeper(volatile int* last) {\n  volatile int here[8];\n"
+    "  here[0] = last[0] ^ 1;\n  here[1] = here[0] == 77 ? 0 : deeper(here);\n  return here[1] + last[0];\n}";
+
+const Fault kFaults[] = {
+    {"IllegalOnMsp430", "msp430fr5994", "", "  __asm__ volatile(\".word 0x13c0\");", "illegal instruction 0x13c0 at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"UnalignedOnMsp430", "msp430fr5994", "", "  counter = *(volatile int*)0x1c01;",
+     "unaligned word read at 0x1c01 by the instruction at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"VacantOnMsp430", "msp430fr5994", "", "  *(volatile int*)0x3d00 = 1;",
+     "write at 0x3d00, where there is no memory, by the instruction at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"StackOnMsp430", "msp430fr5994", kRecursion, "  counter = deeper(&counter);",
+     "stack overflow: stack pointer 0x[0-9a-f]+ below 0x[0-9a-f]+ \\(.*\\), set by the instruction at 0x[0-9a-f]+ \\(deeper.*\\)"},
+    {"RunawayOnMsp430", "msp430fr5994", "", "  while (counter != 77) counter = 5;", "still running after 3000000 instructions, at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"SleepOnMsp430", "msp430fr5994", "", "  __asm__ volatile(\"bis #16, r2\");",
+     "processor switched off before 0x[0-9a-f]+ \\(main.*\\); nothing wakes it"},
+    {"WatchdogOnMsp430", "msp430fr5994", "", "  *(volatile unsigned*)0x015c = 0x5a04;\n  while (counter != 77) counter = 5;",
+     "watchdog ran out by the instruction at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"IllegalOnM4", "m4", "", "  __asm__ volatile(\"udf #0\");", "illegal instruction at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"UnalignedOnM4", "m4", "", "  __asm__ volatile(\"ldr r0, =0x20000401\\n\\tldm r0, {r1, r2}\" ::: \"r0\", \"r1\", \"r2\");",
+     "unaligned access at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"StackOnM4", "m4", kRecursion, "  counter = deeper(&counter);",
+     "stack overflow: the stack went down to 0x[0-9a-f]+, [0-9]+ bytes, where the program has 1024 \\(STACK in the Makefile\\)"},
+    {"RunawayOnM4", "m4", "", "  while (counter != 77) counter = 5;", "still running after 3000000 instructions, at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"IllegalOnRv32", "rv32", "", "  __asm__ volatile(\".word 0xffffffff\");", "illegal instruction at 0x[0-9a-f]+ \\(main.*\\)"},
+    {"StackOnRv32", "rv32", kRecursion, "  counter = deeper(&counter);",
+     "stack overflow: the stack went down to 0x[0-9a-f]+, [0-9]+ bytes, where the program has 1024 \\(STACK in the Makefile\\)"},
+};
+
+class TwinFaults : public testing::TestWithParam<Fault> {};
+
+TEST_P(TwinFaults, AreReportedWithAddressAndSymbol) {
+  const Fault& fault = GetParam();
+  const DeviceMachine& machine = find_machine(fault.machine);
+  if (const std::string tool = missing_for(machine); !tool.empty()) GTEST_SKIP() << "not installed: " << tool;
+  const ScratchFolder folder;
+  const auto net = faulty(folder.path() / "net", std::string(machine.target), fault.declarations, fault.statements);
+  const Graph graph = random_int8_graph(102, 20);
+  const auto bytes = static_cast<std::size_t>(graph.type(graph.inputs[0]).bytes());
+  const std::string elf = std::filesystem::absolute(net / "build" / machine.name / "net.elf").string();
+  const std::string message = error_of(net, bytes, {.machine = std::string(machine.name), .limit = 3'000'000});
+  ASSERT_TRUE(message.starts_with(elf + ": ")) << message;
+  EXPECT_THAT(message.substr(elf.size() + 2), testing::MatchesRegex(fault.message));
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, TwinFaults, testing::ValuesIn(kFaults), [](const auto& test) { return std::string(test.param.name); });
+
 TEST(TwinRefuses, OtherFamiliesAndHosts) {
   const ScratchFolder folder;
   const Graph graph = random_int8_graph(102, 20);

@@ -111,7 +111,10 @@ Stop Machine::run(std::uint64_t limit) {
         if (now >= deadline) throw DeviceReset{"watchdog ran out"};
         core.stop_at = std::min(end, core.instructions + std::max<std::uint64_t>(1, (deadline - now) / kMostCycles));
       }
-      core.run();
+      try {
+        core.run();
+      } catch (const WatchdogWritten&) {
+      }
     }
   } catch (const Fault& fault) {
     --core.instructions;

@@ -69,7 +69,10 @@ void Memory::write_byte(std::uint32_t address, std::uint8_t value) {
 
 void Memory::write_word(std::uint32_t address, std::uint16_t value) {
   if (address & 1) throw Fault{FaultKind::kUnalignedWrite, address, {}};
-  if (region(address) == Region::kPeripheral && peripherals.write(address, value, cycles_ + traffic.wait_cycles)) return;
+  if (region(address) == Region::kPeripheral && peripherals.write(address, value, cycles_ + traffic.wait_cycles)) {
+    if (address == Watchdog::kAddress) throw WatchdogWritten{};  // a write is the last thing that an instruction does
+    return;
+  }
   prepare_write(address);
   store(address, value);
 }

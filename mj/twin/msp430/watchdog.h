@@ -30,4 +30,7 @@ class Watchdog {
   std::uint64_t deadline_ = kNever;
 };
 
+/// Thrown at the end of an instruction that wrote to the watchdog, for its deadline may be another one now.
+struct WatchdogWritten {};
+
 }  // namespace mj::msp430

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "mj/ir/tiles.h"
+#include "mj/base/random.h"
 #include "random_graph.h"
 
 namespace mj {
@@ -92,19 +93,22 @@ Cost only_node(const Op& op, Shape shape, DType dtype = DType::kF32) {
 
 TEST(Cost, CountsOfOneNode) {
   EXPECT_EQ(only_node(MaxPool{{3, 2}, {1, 1}, {}, {}}, {5, 5, 4}),
-            (Cost{Kernel::kPool, 3 * 4 * 4 * 6, 48, 0, 400, 192}));
+            (Cost{Kernel::kMaxPool, 3 * 4 * 4 * 6, 48, 0, 400, 192, 0, 288, 3 * 3 * 4 * 4, 12}));
   EXPECT_EQ(only_node(AvgPool{{5, 5}, {1, 1}, {}, false, {}}, {5, 5, 4}, DType::kI8),
-            (Cost{Kernel::kPool, 100, 4, 0, 100, 4}));
-  EXPECT_EQ(only_node(Mean{}, {5, 5, 4}, DType::kI16), (Cost{Kernel::kPool, 100, 4, 0, 200, 8}));
+            (Cost{Kernel::kPool, 100, 4, 0, 100, 4, 0, 100, 20, 1}));
+  EXPECT_EQ(only_node(Mean{}, {5, 5, 4}, DType::kI16), (Cost{Kernel::kMean, 100, 4, 0, 200, 8, 0, 0, 20}));
   EXPECT_EQ(only_node(Softmax{}, {10}), (Cost{Kernel::kSoftmax, 0, 10, 0, 40, 40}));
   EXPECT_EQ(only_node(Reshape{{6}}, {2, 3}), (Cost{Kernel::kNone, 0, 6, 0, 24, 24}));
   for (const Op& op : {Op(Clamp{}), Op(LeakyRelu{}), Op(HardSigmoid{}), Op(HardSwish{}), Op(Sigmoid{}), Op(Tanh{})}) {
-    EXPECT_EQ(only_node(op, {2, 3}), (Cost{Kernel::kElementwise, 0, 6, 0, 24, 24})) << op_name(op);
+    EXPECT_EQ(only_node(op, {2, 3}), (Cost{Kernel::kTable, 0, 6, 0, 24, 24})) << op_name(op);
   }
   for (const Op& op : {Op(Concat{0}), Op(Transpose{{0, 1}}), Op(Pad{{0, 0}, {0, 0}, 0}),
-                       Op(Slice{{0, 0}, {2, 3}, {1, 1}}), Op(Quantize{})}) {
-    EXPECT_EQ(only_node(op, {2, 3}), (Cost{Kernel::kMove, 0, 6, 0, 24, 24})) << op_name(op);
+                       Op(Slice{{0, 0}, {2, 3}, {1, 1}})}) {
+    EXPECT_EQ(only_node(op, {2, 3}), (Cost{Kernel::kMove, 0, 6, 0, 24, 24, 0, 0, 2})) << op_name(op);
   }
+  EXPECT_EQ(only_node(Transpose{{1, 0}}, {2, 3}), (Cost{Kernel::kMove, 0, 6, 0, 24, 24, 0, 6, 3}));
+  EXPECT_EQ(only_node(Transpose{{1, 0, 2}}, {4, 3, 5}), (Cost{Kernel::kMove, 0, 60, 0, 240, 240, 0, 0, 12}));
+  EXPECT_EQ(only_node(Quantize{}, {2, 3}), (Cost{Kernel::kTable, 0, 6, 0, 24, 24}));
 }
 
 TEST(Cost, WeightsAndActivationsAreToldApart) {
@@ -115,9 +119,9 @@ TEST(Cost, WeightsAndActivationsAreToldApart) {
   const ValueId b =
       graph.add_constant("b", {DType::kI32, {8}, Quantization{{1}, {0}, -1}}, Constant(std::vector<std::byte>(32)));
   const ValueId y = graph.add_node("c", Conv2d{{1, 1}, {1, 1}, {0, 0, 0, 0}, 4, {}}, {x, w, b});
-  EXPECT_EQ(cost(graph, graph.nodes[0]), (Cost{Kernel::kDepthwise, 4 * 4 * 8 * 9, 128, 104, 144, 128}));
+  EXPECT_EQ(cost(graph, graph.nodes[0]), (Cost{Kernel::kDepthwise, 4 * 4 * 8 * 9, 128, 104, 144, 128, 0, 1152, 384, 16}));
   graph.add_node("s", Add{}, {y, y});
-  EXPECT_EQ(cost(graph, graph.nodes[1]), (Cost{Kernel::kElementwise, 0, 128, 0, 256, 128}));
+  EXPECT_EQ(cost(graph, graph.nodes[1]), (Cost{Kernel::kElementwise, 0, 128, 0, 256, 128, 0, 0, 4}));
   EXPECT_EQ(parameter_count(graph), 80);
   EXPECT_EQ(parameter_bytes(graph), 104);
   graph.add_node("again", Conv2d{{1, 1}, {1, 1}, {0, 0, 0, 0}, 4, {}}, {x, w, b});
@@ -139,7 +143,43 @@ TEST(Cost, KernelNames) {
   std::set<std::string> names;
   for (int i = 0; i < kKernelCount; ++i) names.insert(kernel_name(static_cast<Kernel>(i)));
   EXPECT_EQ(names,
-            (std::set<std::string>{"conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "elementwise", "move", "softmax", "none"}));
+            (std::set<std::string>{"conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "max_pool", "mean", "elementwise", "product",
+                                   "table", "move", "softmax", "none"}));
+}
+
+TEST(Cost, CountsWhatWindowsReadAsALoopDoes) {
+  RandomStream random(8);
+  for (int i = 0; i < 300; ++i) {
+    SCOPED_TRACE(testing::Message() << "case " << i);
+    const auto draw = [&](std::int64_t least, std::int64_t most) { return least + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most - least + 1))); };
+    const std::int64_t height = draw(1, 9), width = draw(1, 9), channels = draw(1, 3);
+    const Pair kernel{draw(1, 5), draw(1, 5)}, stride{draw(1, 3), draw(1, 3)}, dilation{draw(1, 2), draw(1, 2)};
+    const Padding pad{draw(0, 3), draw(0, 3), draw(0, 3), draw(0, 3)};
+    if (height + pad[0] + pad[2] < dilation[0] * (kernel[0] - 1) + 1 || width + pad[1] + pad[3] < dilation[1] * (kernel[1] - 1) + 1) continue;
+    Graph graph;
+    const ValueId x = graph.add_input("x", {DType::kF32, {height, width, channels}, {}});
+    const std::vector<float> weights(static_cast<std::size_t>(channels * kernel[0] * kernel[1]), 1.0f);
+    const ValueId w = graph.add_constant("w", {channels, kernel[0], kernel[1], 1}, weights);
+    if (channels == 1) continue;  // a single group sums over all channels
+    const ValueId y = graph.add_node("c", Conv2d{stride, dilation, pad, channels, {}}, {x, w});
+    const Shape out = graph.type(y).shape;
+    std::int64_t read = 0, runs = 0;
+    for (std::int64_t r = 0; r < out[0]; ++r) {
+      for (std::int64_t c = 0; c < out[1]; ++c) {
+        for (std::int64_t kr = 0; kr < kernel[0]; ++kr) {
+          const std::int64_t row = r * stride[0] - pad[0] + kr * dilation[0];
+          if (row < 0 || row >= height) continue;
+          runs += channels;
+          for (std::int64_t kc = 0; kc < kernel[1]; ++kc) {
+            const std::int64_t column = c * stride[1] - pad[1] + kc * dilation[1];
+            read += column >= 0 && column < width ? channels : 0;
+          }
+        }
+      }
+    }
+    EXPECT_EQ(cost(graph, graph.nodes[0]).gathered, read);
+    EXPECT_EQ(cost(graph, graph.nodes[0]).runs, runs);
+  }
 }
 
 TEST(Cost, RandomGraphsHaveSums) {
@@ -177,11 +217,11 @@ TEST(Cost, EncodedWeightsCountWhatIsStored) {
     return cost(graph, graph.nodes[0]);
   };
   const Cost plain = counts({});
-  EXPECT_EQ(plain, (Cost{.kernel = Kernel::kDepthwise, .macs = 972, .outputs = 54, .weight_bytes = 108, .activation_in_bytes = 100,
-                         .activation_out_bytes = 54}));
+  EXPECT_EQ(plain, (Cost{.kernel = Kernel::kConv, .macs = 972, .outputs = 54, .weight_bytes = 108, .activation_in_bytes = 100,
+                         .activation_out_bytes = 54, .gathered = 9 * 2 * 18, .runs = 9 * 2 * 3, .windows = 9 * 2}));
   const Cost relative = counts({Layout::kRelative, 8});
   EXPECT_EQ(relative, (Cost{.kernel = Kernel::kConvEncoded, .macs = 324, .outputs = 54, .weight_bytes = 6 * 13,
-                            .activation_in_bytes = 100, .activation_out_bytes = 54, .symbols = 324, .gathered = 9 * 2 * 18}));
+                            .activation_in_bytes = 100, .activation_out_bytes = 54, .symbols = 324, .gathered = 9 * 2 * 18, .runs = 9 * 2 * 3, .windows = 9 * 2}));
   const Cost bitmap = counts({Layout::kBitmap, 4});
   EXPECT_EQ(bitmap.weight_bytes, 6 * (3 + 3));
   EXPECT_EQ(bitmap.macs, 324);

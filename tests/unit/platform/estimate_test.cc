@@ -47,9 +47,9 @@ Platform toy() {
   out.nvm_bytes.value = 2000;
   out.reserved_nvm_bytes.value = 500;
   out.stack_bytes.value = 64;
-  out.kernels[static_cast<std::size_t>(Kernel::kConv)] = {1000, 10, 100, 2, 300, 40, {}};
-  out.kernels[static_cast<std::size_t>(Kernel::kLinear)] = {500, 9, 50, 1, 200, 30, {}};
-  out.kernels[static_cast<std::size_t>(Kernel::kSoftmax)] = {1e9, 1e9, 1e9, 1e9, 1000000, 1000000, {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kConv)] = {.per_call = 1000, .per_mac = 10, .per_output = 100, .per_weight_byte = 2, .code_bytes = 300, .bytes_per_call = 40, .source = {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kLinear)] = {.per_call = 500, .per_mac = 9, .per_output = 50, .per_weight_byte = 1, .code_bytes = 200, .bytes_per_call = 30, .source = {}};
+  out.kernels[static_cast<std::size_t>(Kernel::kSoftmax)] = {.per_call = 1e9, .per_mac = 1e9, .per_output = 1e9, .per_weight_byte = 1e9, .code_bytes = 1000000, .bytes_per_call = 1000000, .source = {}};
   return out;
 }
 

@@ -127,8 +127,8 @@ TEST(Platform, NamesTheNearestKey) {
   // What runs nothing has no cost to give.
   EXPECT_EQ(
       parse_error(good() + kernel_lines("none", 1)),
-      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, conv_encoded, depthwise, elementwise, "
-      "linear, linear_encoded, move, pool, softmax");
+      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, conv_encoded, depthwise, elementwise, linear, "
+      "linear_encoded, max_pool, mean, move, pool, product, softmax, table");
 }
 
 TEST(Platform, NamesWhatIsMissing) {
@@ -189,7 +189,7 @@ TEST(Platform, RefusesNumbersWithoutASource) {
        {"", "sheet 1", "guess: sheet 1", "datasheet:", "datasheet: ", "datasheet", "Datasheet: x"}) {
     EXPECT_EQ(
         parse_error(with("\"datasheet: sheet 1\"", "\"" + source + "\"")),
-        "toy.toml:4: 'source' is '" + source + "'; expected 'datasheet: WHICH', 'measured: BY WHOM' or 'assumed: WHY'");
+        "toy.toml:4: 'source' is '" + source + "'; expected 'datasheet: WHICH', 'measured: BY WHOM', 'emulated: HOW' or 'assumed: WHY'");
   }
 }
 
@@ -289,9 +289,9 @@ TEST(Describe, PrintsEveryNumberWithItsSource) {
             "reserved NVM          100     B  assumed: start-up code\n"
             "stack                   0     B  assumed: none");
   EXPECT_THAT(text,
-              testing::HasSubstr("kernel          cycles/call  /MAC  /output  /weight byte  /symbol  /gathered  code B  B/call  source\n"));
-  EXPECT_THAT(text, testing::HasSubstr("linear                   31  32.5       33            34        0          0      35      36  "
-                                       "assumed: linear\n"));
+              testing::HasSubstr("kernel          cycles/call  /MAC  /output  /weight byte  /symbol  /gathered  /run  /window  code B  B/call  source\n"));
+  EXPECT_THAT(text, testing::HasSubstr(
+                        "linear                   31  32.5       33            34        0          0     0        0      35      36  assumed: linear\n"));
 }
 
 }  // namespace

@@ -121,16 +121,17 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
     const auto instruction = decode_words(step.words, step.address);
     if (!instruction || !comparable(*instruction, machine)) continue;
     machine.save(before);
-    if (instruction->operation == Operation::kPush && instruction->width == Width::kByte) {
-      // There the high byte of a pushed byte is cleared; the device leaves it (SLAU367, "PUSH").
-      const std::byte zero{};
-      machine.write_memory((machine.reg(kSp) - 1) & 0xFFFF, {&zero, 1});
-    }
     step.before = registers_of(machine);
     write_words(machine, step.address, step.words);
     if (machine.step().reason != StopReason::kLimit) {  // refused, or the end of a program
       machine.restore(before);
       continue;
+    }
+    if (instruction->operation == Operation::kPush && instruction->width == Width::kByte) {
+      // There the high byte of a pushed byte is cleared; the device leaves it (SLAU367, "PUSH"). Cleared afterwards, for an
+      // instruction may push onto itself.
+      const std::byte zero{};
+      machine.write_memory((machine.reg(kSp) + 1) & 0xFFFF, {&zero, 1});
     }
     for (unsigned reg = 0; reg < 16; ++reg) machine.set_reg(reg, machine.reg(reg) & 0xFFFF);
     step.after = registers_of(machine);
