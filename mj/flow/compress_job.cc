@@ -20,6 +20,8 @@ CompressJobResult run_compress_job(const Graph& network, const CompressJob& job,
   if (is_quantized(network)) fail("the network is int8 already; expected the float network it was made from");
   if (network.outputs.size() != 1) fail("the network has {} outputs; expected 1: exits are added behind compression", network.outputs.size());
   if (!limits.nvm && !limits.ram && !limits.energy) fail("there is no limit to meet; expected --nvm, --ram or --energy");
+  const bool positive = limits.nvm.value_or(1) > 0 && limits.ram.value_or(1) > 0 && limits.energy.value_or(Joules{1}).value > 0;
+  if (!positive) fail("a limit is 0; expected more than nothing");
   if (platform.accelerator) fail("platform '{}' is an accelerator; compression counts what a microcontroller stores and does", platform.name);
   const DataSet data = read_dataset(job.data, Half::kTrain);
   require_samples_fit(network, data.train);
