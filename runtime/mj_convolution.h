@@ -68,8 +68,8 @@ static void mj_gather(const mj_conv* conv, const int8_t* x, int16_t top, int16_t
 typedef mj_weight (*mj_channels)(const mj_weights* weights, int16_t c, int16_t end, mj_weight weight, int16_t* patch,
                                  size_t taps, const mj_output* out, int8_t* y, mj_row_s16 row);
 
-static inline void mj_each_window(const mj_conv* conv, const mj_tile* tile, const int8_t* x, const mj_weights* weights,
-                                  int8_t* y, int16_t* patch, mj_channels channels, mj_row_s16 row_of) {
+MJ_INLINE void mj_each_window(const mj_conv* conv, const mj_tile* tile, const int8_t* x, const mj_weights* weights,
+                              int8_t* y, int16_t* patch, mj_channels channels, mj_row_s16 row_of) {
   const int16_t group_in = (int16_t)(conv->in_c / conv->groups);
   const int16_t group_out = (int16_t)(conv->out_c / conv->groups);
   const size_t taps = (size_t)conv->kernel_h * (size_t)conv->kernel_w * (size_t)group_in;

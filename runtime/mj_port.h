@@ -55,6 +55,14 @@ static inline int32_t mj_products_end(const mj_products* sum) { return *sum; }
 #define MJ_NOINLINE
 #endif
 
+/* A loop over what it is given as a function: the function must be inlined into it, or every window pays for the call and
+   what the compiler cannot keep in registers across it. */
+#if defined(__GNUC__)
+#define MJ_INLINE static inline __attribute__((always_inline))
+#else
+#define MJ_INLINE static inline
+#endif
+
 #ifndef MJ_PORT_ARRANGE
 #define mj_arrange(x, n) ((void)0)
 #endif
