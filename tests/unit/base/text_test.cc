@@ -46,6 +46,8 @@ TEST(Text, NearestKnowsSlipsFromOtherWords) {
   const std::vector<std::string> keys = {"teacher", "energy", "platform"};
   EXPECT_EQ(nearest("techer", keys), "teacher");
   EXPECT_EQ(nearest("enregy", keys), "energy");
+  const std::vector<std::string> words{"width", "depth"};
+  EXPECT_EQ(nearest("widht", words), "width");  // two letters swapped are one slip
   EXPECT_EQ(nearest("banana", keys), std::nullopt);
 }
 

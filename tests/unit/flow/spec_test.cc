@@ -100,7 +100,7 @@ TEST(Spec, ExitsAreAddedWhereASectionAsksForThem) {
   EXPECT_EQ(error_of(kGood + "[exits]\nmethod = \"gnat\"\n"),
             "spec.toml:11: no method 'gnat' of exits; expected head, gnet, flat or pooled");
   EXPECT_EQ(error_of(kGood + "[exits]\ndrop = 1.5\n"), "spec.toml:11: 'drop' is 1.5; expected 0 to 1");
-  EXPECT_EQ(error_of(kGood + "[exits]\nwidht = 4\n"), "spec.toml:11: unknown key 'widht'; did you mean 'width'?");
+  EXPECT_EQ(error_of(kGood + "[exits]\nwidht = 4\n"), "spec.toml:11: unknown key 'widht' in [exits]; did you mean 'width'?");
 }
 
 TEST(Spec, TheExampleIsRead) {
