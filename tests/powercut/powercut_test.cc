@@ -17,19 +17,10 @@
 #include "mj/twin/powercut/machine.h"
 #include "networks.h"
 #include "random_int8_graph.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
-
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 PowercutResult cut(const FirmwareFolder& folder, const PowercutOptions& options) { return cut_power(folder, options, silent_progress()); }
 

@@ -13,6 +13,7 @@
 #include "mj/twin/run.h"
 #include "networks.h"
 #include "random_int8_graph.h"
+#include "tests/unit/error_of.h"
 
 namespace mj {
 namespace {
@@ -32,16 +33,6 @@ bool has_m4() { return has({"make", "cc", "arm-none-eabi-gcc", "qemu-system-arm"
 
 TwinCutResult cut(const FirmwareFolder& folder, const TwinCutOptions& options) {
   return cut_power_on_twin(folder, options, silent_progress());
-}
-
-template <class Body>
-std::string error_of(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 class Msp430Cuts : public testing::Test {
