@@ -251,8 +251,9 @@ void add_calibrate(CLI::App& group) {
       const TwinCalibration found = calibrate_on_twin(options->machine, options->common.seed, progress);
       json["twin"] = print_twin(found, quiet);
       if (!options->output.empty()) {
-        write_file(options->output, remade(found, *options));
-        read_platform(options->output);  // it is one
+        const std::string text = remade(found, *options);
+        parse_platform(text, fs::path(options->output).stem().string(), options->output);  // it is one
+        write_file(options->output, text);
       }
     }
     write_json(options->common, json);
