@@ -7,8 +7,7 @@
 #include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/base/units.h"
-#include "mj/harvest/energy_store.h"
-#include "mj/harvest/trace_cursor.h"
+#include "mj/harvest/supply.h"
 
 namespace mj {
 namespace {
@@ -16,85 +15,45 @@ namespace {
 constexpr double kBalance = 1e-9;
 constexpr std::size_t kMostReboots = 64;
 
-enum class Mode { kOff, kTurningOn, kBoot, kWork, kSleep };
+enum class Mode { kOff, kBoot, kWork, kSleep };
 
 /// One device through one trace.
 class Run {
  public:
   Run(const WorkPlan& plan, const PowerStage& stage, Trace& trace, ExitPolicy& policy, const Outcomes* images,
       const SimulationOptions& options)
-      : plan_(plan), stage_(stage), harvester_(stage.harvester()), policy_(policy), images_(images), options_(options),
-        cursor_(trace, options.duration_s), store_(stage, stage.energy_at(options.start_v)) {
-    floor_j_ = stage.energy_at(harvester_.turn_off_v.value);
-    sleep_w_ = harvester_.sleep_current_a.value * plan.voltage_v;
-    delay_s_ = harvester_.comparator_delay_s.value;
-    most_drawn_w_ = stage.drawn_w(plan.highest_power_w(), harvester_.full_v.value);
-    most_lost_w_ = stage.most_lost_w(plan.highest_power_w());
+      : plan_(plan), stage_(stage), policy_(policy), images_(images), options_(options),
+        supply_(stage, trace, options.duration_s, options.start_v, plan.highest_power_w()) {
+    sleep_w_ = stage.harvester().sleep_current_a.value * plan.voltage_v;
     result_.answers_at_exit.assign(plan.exits.size(), 0);
     result_.reboots_per_inference.assign(kMostReboots + 1, 0);
     if (images) result_.correct = 0;
-    books_.stored_start = store_.energy_j();
+    books_.stored_start = supply_.stored_j();
   }
 
   SimulationResult run() {
-    while (next_input()) {
-      settle();
-      const double before = store_.energy_j();
-      double limit = cursor_.left();
-      if (mode_ != Mode::kOff) limit = std::min(limit, left_s_);
-      if (doomed_) limit = std::min(limit, doom_s_);
-      const EnergyStore::Step step = store_.advance(limit, load_w_, stop_, stop_j_);
-      pass(step, before);
-      if (step.reached) {
-        threshold();
-      } else {
-        if (doomed_ && doom_s_ <= 0) end_of_delay();
-        if (mode_ != Mode::kOff && left_s_ <= 0) task_done();
+    while (const auto step = supply_.step(left_s_, load_w_, proven_)) {
+      pass(*step);
+      if (step->event == Supply::Event::kOn) {
+        boot();
+      } else if (step->event == Supply::Event::kOff) {
+        cut();
+      } else if (mode_ != Mode::kOff && left_s_ <= 0) {
+        task_done();
       }
     }
     return finish();
   }
 
  private:
-  // Time ------------------------------------------------------------------------------------------------------------------
-
-  /// Makes sure that the trace has time left; false at its end.
-  bool next_input() {
-    if (cursor_.left() > 0) return true;
-    if (!cursor_.next()) return false;
-    input_ = stage_.input(cursor_.value());
-    store_.set_input(input_);
-    stops_known_ = false;
-    least_known_ = false;
-    return true;
-  }
-
-  void pass(const EnergyStore::Step& step, double before) {
-    const double seconds = step.elapsed_s;
-    cursor_.pass(seconds);
-    now_s_ += seconds;
-    left_s_ -= seconds;
-    doom_s_ -= seconds;
+  void pass(const Supply::Step& step) {
+    now_s_ += step.seconds;
+    left_s_ -= step.seconds;
     used_j_ += step.load_j;
-    const bool on = mode_ == Mode::kBoot || mode_ == Mode::kWork || mode_ == Mode::kSleep;
-    if (on) on_s_ += seconds;
-    highest_j_ = std::max(highest_j_, store_.energy_j());
-    timeline_.pass(seconds, before, store_.energy_j(), on,
+    if (mode_ != Mode::kOff) on_s_ += step.seconds;
+    highest_j_ = std::max(highest_j_, supply_.stored_j());
+    timeline_.pass(step.seconds, step.before_j, supply_.stored_j(), mode_ != Mode::kOff,
                    busy_ ? plan_.seconds_before(unit_) / plan_.seconds_before(plan_.units()) : 0);
-  }
-
-  /// Where the present mode ends early.
-  void settle() {
-    if (stops_known_) return;
-    stops_known_ = true;
-    stop_ = EnergyStore::Stop::kNever;
-    if (mode_ == Mode::kOff) {
-      stop_ = EnergyStore::Stop::kRising;
-      stop_j_ = stage_.threshold_j(harvester_.turn_on_v.value, input_, 0);
-    } else if (mode_ != Mode::kTurningOn && !proven_) {
-      stop_ = EnergyStore::Stop::kFalling;
-      stop_j_ = stage_.threshold_j(doomed_ ? harvester_.brown_out_v.value : harvester_.turn_off_v.value, input_, load_w_);
-    }
   }
 
   void enter(Mode mode, double seconds, double power) {
@@ -103,34 +62,11 @@ class Run {
     load_w_ = power;
     used_j_ = 0;
     proven_ = false;
-    stops_known_ = false;
   }
 
   // Power -----------------------------------------------------------------------------------------------------------------
 
-  void threshold() {
-    if (mode_ == Mode::kOff) {
-      if (delay_s_ > 0) return enter(Mode::kTurningOn, delay_s_, 0);
-      return boot();
-    }
-    if (!doomed_ && delay_s_ > 0 && harvester_.brown_out_v.value < harvester_.turn_off_v.value) {
-      doomed_ = true;
-      doom_s_ = delay_s_;
-      stops_known_ = false;
-      return;
-    }
-    cut();
-  }
-
-  /// The comparator's delay is over: the device is switched off unless the voltage has recovered.
-  void end_of_delay() {
-    doomed_ = false;
-    stops_known_ = false;
-    if (store_.energy_j() <= stage_.threshold_j(harvester_.turn_off_v.value, input_, load_w_)) cut();
-  }
-
   void cut() {
-    doomed_ = false;
     ++result_.cuts;
     timeline_.cut();
     if (mode_ == Mode::kWork) {
@@ -157,7 +93,6 @@ class Run {
   void task_done() {
     switch (mode_) {
       case Mode::kOff: return;
-      case Mode::kTurningOn: return boot();
       case Mode::kBoot: boot_j_ += used_j_; return work_or_sleep();
       case Mode::kSleep: sleep_j_ += used_j_; return work_or_sleep();
       case Mode::kWork: break;
@@ -166,7 +101,7 @@ class Run {
     unit_ = stretch_end_;
     if (unit_ == plan_.exits[exit_].unit + 1) {
       const bool last = exit_ + 1 == plan_.exits.size();
-      if (last || !policy_.go_on(exit_, image_, usable_j())) {
+      if (last || !policy_.go_on(exit_, image_, supply_.usable_j())) {
         answer();
       } else {
         ++exit_;
@@ -192,38 +127,20 @@ class Run {
     // As many units as provably see no cut, up to the next decision; at least one.
     const std::int32_t decision = plan_.exits[exit_].unit + 1;
     std::int32_t end = unit_ + 1;
-    bool proven = false;
-    if (!doomed_) {
-      const double safe_s = safe_time();
-      std::int32_t low = unit_, high = options_.leap ? decision : unit_ + 1;
-      while (low < high) {
-        const std::int32_t middle = low + (high - low + 1) / 2;
-        if (plan_.seconds_before(middle) - plan_.seconds_before(unit_) <= safe_s) low = middle;
-        else high = middle - 1;
-      }
-      if (low > unit_) end = low, proven = true;
+    const double safe_s = supply_.safe_s();
+    std::int32_t low = unit_, high = options_.leap ? decision : unit_ + 1;
+    while (low < high) {
+      const std::int32_t middle = low + (high - low + 1) / 2;
+      if (plan_.seconds_before(middle) - plan_.seconds_before(unit_) <= safe_s) low = middle;
+      else high = middle - 1;
     }
+    const bool proven = low > unit_;
+    if (proven) end = low;
     const double seconds = plan_.seconds_before(end) - plan_.seconds_before(unit_);
     const double joules = plan_.energy_before(end) - plan_.energy_before(unit_);
     stretch_end_ = end;
     enter(Mode::kWork, seconds, joules / seconds);
     proven_ = proven;
-  }
-
-  /// For so long no cut is possible, whatever the trace brings after the present sample.
-  double safe_time() {
-    if (!least_known_) {
-      least_w_ = stage_.least_charging_w(input_);
-      least_known_ = true;
-      // The lowest threshold: nothing arrives and the heaviest unit runs.
-      off_j_ = stage_.threshold_j(harvester_.turn_off_v.value, PowerStage::Input{}, plan_.highest_power_w());
-    }
-    const double spare = store_.energy_j() - off_j_;
-    if (spare <= 0) return 0;
-    const double deficit = most_drawn_w_ + most_lost_w_ - least_w_;
-    const double sample = cursor_.left();
-    if (deficit * sample >= spare) return spare / deficit;
-    return sample + (spare - std::max(0.0, deficit) * sample) / (most_drawn_w_ + most_lost_w_);
   }
 
   /// Starts the next inference, or sleeps until its input comes.
@@ -248,7 +165,7 @@ class Run {
     reboots_ = 0;
     ++started_;
     next_image();
-    policy_.begin(now_s_, now_s_ - asked, usable_j());
+    policy_.begin(now_s_, now_s_ - asked, supply_.usable_j());
     return true;
   }
 
@@ -260,31 +177,29 @@ class Run {
     ++order_at_;
   }
 
-  double usable_j() const { return store_.energy_j() - floor_j_; }
-
   SimulationResult finish() {
     EnergyBooks& books = books_;
     if (mode_ == Mode::kWork) books.unfinished = used_j_;
     if (mode_ == Mode::kBoot) boot_j_ += used_j_;
     if (mode_ == Mode::kSleep) sleep_j_ += used_j_;
-    books.harvested = store_.harvested();
-    books.converter = store_.converter();
-    books.quiescent = store_.quiescent();
-    books.leakage = store_.leakage();
-    books.resistance = store_.resistance();
-    books.wasted_full = store_.wasted_full();
+    books.harvested = supply_.store().harvested();
+    books.converter = supply_.store().converter();
+    books.quiescent = supply_.store().quiescent();
+    books.leakage = supply_.store().leakage();
+    books.resistance = supply_.store().resistance();
+    books.wasted_full = supply_.store().wasted_full();
     books.useful = useful_.value();
     books.re_executed = re_executed_.value();
     books.boot = boot_j_.value();
     books.sleep = sleep_j_.value();
-    books.stored_end = store_.energy_j();
+    books.stored_end = supply_.stored_j();
     MJ_CHECK(books.balance_error() <= kBalance);
     result_.books = books;
     result_.policy = policy_.name();
     result_.duration_s = now_s_;
     result_.on_s = on_s_.value();
-    result_.segments = cursor_.segments();
-    result_.repairs = cursor_.repairs();
+    result_.segments = supply_.cursor().segments();
+    result_.repairs = supply_.cursor().repairs();
     result_.inputs = options_.period_s > 0 ? static_cast<std::int64_t>(std::ceil(now_s_ / options_.period_s)) : started_;
     result_.highest_v = stage_.volts_at(highest_j_);
     while (result_.reboots_per_inference.size() > 1 && result_.reboots_per_inference.back() == 0) result_.reboots_per_inference.pop_back();
@@ -295,27 +210,17 @@ class Run {
 
   const WorkPlan& plan_;
   const PowerStage& stage_;
-  const Harvester& harvester_;
   ExitPolicy& policy_;
   const Outcomes* images_;
   SimulationOptions options_;
-  TraceCursor cursor_;
-  EnergyStore store_;
-  PowerStage::Input input_;
-  double floor_j_ = 0, sleep_w_ = 0, delay_s_ = 0, most_drawn_w_ = 0, most_lost_w_ = 0;
-  double least_w_ = 0, off_j_ = 0;
-  bool least_known_ = false;
+  Supply supply_;
+  double sleep_w_ = 0;
 
   Mode mode_ = Mode::kOff;
   double left_s_ = HUGE_VAL;  ///< of the present task
   double load_w_ = 0;
-  double used_j_ = 0;     ///< by the present task
-  bool proven_ = false;   ///< no cut can come during the present task
-  bool doomed_ = false;   ///< below turn-off, the comparator has not acted yet
-  double doom_s_ = 0;
-  bool stops_known_ = false;
-  EnergyStore::Stop stop_ = EnergyStore::Stop::kNever;
-  double stop_j_ = 0;
+  double used_j_ = 0;    ///< by the present task
+  bool proven_ = false;  ///< no cut can come during the present task
 
   bool busy_ = false;  ///< an inference is under way
   std::int32_t unit_ = 0, stretch_end_ = 0;
