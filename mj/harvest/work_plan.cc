@@ -119,6 +119,7 @@ WorkPlan parse_work_plan(std::string_view text, std::string_view where) {
     plan.voltage_v = platform.voltage_v.value;
     const double commit = top.at("commit_energy_j").number(kMostJoules);
     const double frequency = platform.frequency_hz.value;
+    const double commit_cycles = commit / platform.energy_per_cycle_j.value;
     const Field list = top.at("units");
     const std::size_t n = list.list(kMostUnits);
     std::vector<WorkPlan::Unit> units(n);
@@ -128,7 +129,7 @@ WorkPlan parse_work_plan(std::string_view text, std::string_view where) {
       if (entry.has("index")) entry.at("index").integer(static_cast<std::int64_t>(i), static_cast<std::int64_t>(i));
       units[i].op = entry.has("op") ? entry.at("op").text() : "";
       units[i].energy_j = entry.at("energy_j").number(kMostJoules) + commit;
-      units[i].seconds = entry.at("cycles").number(kMostCycles) / frequency;
+      units[i].seconds = (entry.at("cycles").number(kMostCycles) + commit_cycles) / frequency;
       joules += units[i].energy_j;
       seconds += units[i].seconds;
     }
