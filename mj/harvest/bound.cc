@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "mj/base/error.h"
-#include "mj/harvest/trace_cursor.h"
+#include "mj/harvest/supply.h"
 
 namespace mj {
 
@@ -43,6 +44,41 @@ void ValueOfStore::bound() {
 
 namespace {
 
+// Units whose powers differ by less than this draw the same power but for rounding.
+constexpr double kSamePower = 1.001;
+
+struct FirstOn {
+  double at_s = 0;
+  double stored_j = 0;
+};
+
+/// When the device is first switched on: before that no policy changes anything. Nothing when it never is.
+std::optional<FirstOn> first_on(const PowerStage& stage, Trace& trace, const SimulationOptions& options) {
+  Supply supply(stage, trace, options.duration_s, options.start_v, 0);
+  FirstOn first;
+  while (const auto step = supply.step(HUGE_VAL, 0)) {
+    first.at_s += step->seconds;
+    first.stored_j = supply.stored_j();
+    if (step->event == Supply::Event::kOn) return first;
+  }
+  return std::nullopt;
+}
+
+/// What reaches a device that draws `power_w` whenever it is on, less its boots.
+double working_j(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const SimulationOptions& options, double power_w) {
+  Supply supply(stage, trace, options.duration_s, options.start_v, power_w);
+  ExactSum joules;
+  double boot_s = 0;
+  for (;;) {
+    const bool booting = supply.on() && boot_s > 0;
+    const auto step = supply.step(booting ? boot_s : HUGE_VAL, power_w);
+    if (!step) return joules.value();
+    if (booting) boot_s -= step->seconds;
+    else joules += step->load_j;
+    if (step->event == Supply::Event::kOn) boot_s = plan.boot_s;
+  }
+}
+
 /// What an inference costs at least, out of the capacitor.
 std::vector<double> least_costs(const WorkPlan& plan, const PowerStage& stage) {
   std::vector<double> costs;
@@ -58,6 +94,14 @@ std::vector<double> least_costs(const WorkPlan& plan, const PowerStage& stage) {
 
 double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const Outcomes& images, const SimulationOptions& options) {
   const Harvester& h = stage.harvester();
+  const bool periodic = options.period_s > 0;
+  const bool same_power = plan.highest_power_w() <= kSamePower * plan.lowest_power_w();
+  if (!periodic && same_power) {
+    std::vector<double> costs;
+    for (std::size_t k = 0; k < plan.exits.size(); ++k) costs.push_back(plan.energy_to_exit(k));
+    const ExitLevel best = fitted_levels(learn_buckets(images), costs, images).front();
+    return best.accuracy / best.cost_j * working_j(plan, stage, trace, options, plan.highest_power_w());
+  }
   const std::vector<ExitLevel> levels = fitted_levels(learn_buckets(images), least_costs(plan, stage), images);
   std::vector<double> slopes, lengths;
   double cost = 0, accuracy = 0;
@@ -69,16 +113,23 @@ double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace,
   const double floor = stage.energy_at(h.turn_off_v.value);
   const double off_v = h.turn_off_v.value;
   const double lost_w = h.quiescent_current_a.value * off_v + off_v * off_v / stage.capacitor().leakage_ohm;
-  const bool periodic = options.period_s > 0;
   // Back to back every joule is worth its answers when it is spent; with a period only when the inference ends, so that what one
   // under way has used still counts as stored.
   const double capacity = stage.full_j() - floor + (periodic ? cost : 0);
   if (!periodic) slopes.resize(1);
-  ValueOfStore value(slopes, std::max(0.0, stage.energy_at(options.start_v) - floor), capacity);
+  const auto first = first_on(stage, trace, options);
+  if (!first) return 0;
+  ValueOfStore value(slopes, std::max(0.0, first->stored_j - floor), capacity);
 
   TraceCursor cursor(trace, options.duration_s);
   double to_release = options.period_s;
+  double off_s = first->at_s;
   while (cursor.next()) {
+    const double off = std::min(off_s, cursor.left());
+    cursor.pass(off);
+    off_s -= off;
+    if (periodic && off > 0) to_release = options.period_s - std::fmod(first->at_s - off_s, options.period_s);
+    if (cursor.left() <= 0) continue;
     const double power = std::max(0.0, stage.most_charging_w(stage.input(cursor.value())) - lost_w);
     if (!periodic) {
       const double seconds = cursor.left();

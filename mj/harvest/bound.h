@@ -44,13 +44,15 @@ class ValueOfStore {
 /// An upper bound on the expected right answers of any policy that decides by confidence buckets and does not know the images'
 /// outcomes, but knows the whole trace.
 ///
-/// It is the exact optimum of an easier problem: energy arrives at the best efficiency between turn-off and full, less what
-/// leaks and is drawn at turn-off; there is no series resistance, no boot, no sleep and no work done twice; the device is on
-/// whenever energy is there; and, with a period, what an inference under way has used counts as stored, so that the store is
-/// larger by one full inference. Every one of these can only add answers.
+/// Back to back, a device whose units all draw the same power is on as long whatever the policy, and at work whenever it is on:
+/// the bound is that energy, less the boots, at the most right answers per joule. Where powers differ energy is spent no faster
+/// than the device can draw it.
 ///
-/// With a period there is at most one inference in each; back to back, energy is worth the most right answers per joule and
-/// spent no faster than the device can draw it.
+/// Else it is the exact optimum of an easier problem: from the first turn-on on, which no policy changes, energy arrives at the
+/// best efficiency between turn-off and full, less what leaks and is drawn at turn-off; there is no series resistance, no boot, no
+/// sleep and no work done twice; the device is on whenever energy is there; and what an inference under way has used counts as
+/// stored, so that the store is larger by one full inference. Every one of these can only add answers. There is at most one
+/// inference in each period.
 double most_correct(const WorkPlan& plan, const PowerStage& stage, Trace& trace, const Outcomes& images, const SimulationOptions& options);
 
 }  // namespace mj
