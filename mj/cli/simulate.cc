@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "mj/cli/command.h"
 #include "mj/cli/harvest_options.h"
 #include "mj/emit/policy.h"
+#include "mj/flow/cross_check_job.h"
 #include "mj/report/harvest.h"
 
 namespace mj::cli {
@@ -21,7 +23,7 @@ struct Options {
   CommonOptions common;
   HarvestOptions harvest;
   std::string directory, capacitor, policy = "full";
-  std::string outcomes, model, data, write_outcomes, write_policy, report;
+  std::string on = "model", outcomes, model, data, write_outcomes, write_policy, report;
   std::int64_t limit = 0;
 };
 
@@ -65,6 +67,24 @@ void write_policy(const Options& options, const HarvestComparison& result) {
   write_file(options.write_policy, policy_header(*result.tables, name, comment));
 }
 
+/// Compares with the emulated device.
+void check_on_twin(const Options& options, const WorkPlan& plan, const HarvestScene& scene, Progress& progress) {
+  if (options.policy != "full") fail("--on twin runs the program of the folder, which goes on at every exit; expected --policy full");
+  const CrossCheck result = cross_check(options.directory, plan, scene, progress);
+  if (!json_on_stdout(options.common)) {
+    std::vector<std::vector<std::string>> rows;
+    for (const CrossCheckRow& row : result.rows()) {
+      const auto text = [&](double value) { return row.unit.empty() ? thousands(static_cast<std::int64_t>(value)) : si_text(value, row.unit); };
+      rows.push_back({row.name, text(row.simulated), text(row.emulated), std::isfinite(row.difference()) ? fmt::format("{:+.2f} %", row.difference() * 100) : ""});
+    }
+    fmt::print("{}\n{} on the emulated device: {} instructions, {} of {} answers wrong\n", table_text(std::vector<std::string>{"", "simulated", "emulated", "difference"}, rows),
+               to_text(Seconds{result.emulated.duration_s}), thousands(static_cast<std::int64_t>(result.emulated.instructions)),
+               thousands(result.emulated.wrong_answers), thousands(result.emulated.answers));
+    fmt::print("{}\n", result.agrees() ? "they agree: equal answers and boots, energy within 2 %" : "THEY DIFFER");
+  }
+  write_json(options.common, cross_check_json(result));
+}
+
 }  // namespace
 
 void add_simulate(CLI::App& app) {
@@ -76,6 +96,8 @@ void add_simulate(CLI::App& app) {
   options->harvest.add(command);
   command.add_option("--policy", options->policy, "full, exit:NAME, confidence, confidence:SHARE, budget:ENERGY, energy, confidence-energy, starvation, clairvoyant, all")
       ->capture_default_str()->type_name("NAME");
+  command.add_option("--on", options->on, "twin: compare with the emulated device, instruction by instruction, for --duration")
+      ->capture_default_str()->type_name("model|twin")->check(CLI::IsMember({"model", "twin"}));
   command.add_option("--model", options->model, "the network, to know which answers are correct")->type_name("FILE");
   command.add_option("--data", options->data, "data set whose test images come as inputs (docs/data.md)")->type_name("SET");
   command.add_option("--limit", options->limit, "only the first N test images; 0 is all")->type_name("N")->check(CLI::NonNegativeNumber);
@@ -89,6 +111,7 @@ void add_simulate(CLI::App& app) {
     HarvestScene scene = options->harvest.scene(options->common.seed);
     const double farad = parse_capacitance(options->capacitor);
     scene.capacitor = make_capacitor(options->harvest.capacitor_type.empty() ? family_for(farad) : find_capacitor_family(options->harvest.capacitor_type), farad);
+    if (options->on == "twin") return check_on_twin(*options, plan, scene, progress);
     const auto outcomes = find_outcomes(options->outcomes, options->model, options->data, options->limit, options->write_outcomes, progress);
     const HarvestComparison result = compare_policies(plan, scene, {options->policy}, outcomes ? &*outcomes : nullptr, progress);
     if (!result.trace_assumption.empty()) progress.warn(fmt::format("{}: {}", options->harvest.trace, result.trace_assumption));

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "mj/flow/cross_check_job.h"
 #include "mj/flow/harvest_job.h"
 
 namespace mj {
@@ -15,6 +16,9 @@ std::vector<std::pair<std::string, double>> energy_terms(const EnergyBooks& book
 
 /// What `simulate --json` writes (keys in docs/json.md): the first policy's results at the top, all under `policies`.
 nlohmann::ordered_json harvest_json(const HarvestComparison& result);
+
+/// What `simulate --on twin --json` writes (keys in docs/json.md).
+nlohmann::ordered_json cross_check_json(const CrossCheck& result);
 
 /// One self-contained page: the timeline of the first policy to zoom into, energy breakdown, completion times, reboots per
 /// inference, comparison of the policies. The same on every run.

@@ -83,4 +83,17 @@ nlohmann::ordered_json harvest_json(const HarvestComparison& result) {
   return json;
 }
 
+nlohmann::ordered_json cross_check_json(const CrossCheck& result) {
+  Json json = {{"agrees", result.agrees()},
+               {"duration_s", number(result.emulated.duration_s)},
+               {"instructions", result.emulated.instructions},
+               {"cycles", result.emulated.cycles},
+               {"wrong_answers", result.emulated.wrong_answers},
+               {"compared", Json::array()}};
+  for (const CrossCheckRow& row : result.rows()) {
+    json["compared"].push_back({{"name", row.name}, {"unit", row.unit}, {"simulated", number(row.simulated)}, {"emulated", number(row.emulated)}});
+  }
+  return json;
+}
+
 }  // namespace mj

@@ -86,6 +86,10 @@ TEST_F(Harvest, SaysWhatIsWrong) {
             "millijoule: a trace of voltages needs the resistance of its source; give --source-resistance, e.g. 30kohm\n");
   EXPECT_EQ(said({"--capacitor", "100uF", "--data", "fashion-mnist"}),
             "millijoule: --data needs --model, and the other way round: the network's answers decide what is correct\n");
+  EXPECT_EQ(said({"--capacitor", "100uF", "--on", "twin", "--policy", "all"}),
+            "millijoule: --on twin runs the program of the folder, which goes on at every exit; expected --policy full\n");
+  EXPECT_EQ(said({"--capacitor", "100uF", "--on", "twin"}, {"simulate", "toy", "--trace", "constant:2mW"}),
+            "millijoule: the emulated device executes every instruction; give the seconds to compare, e.g. --duration 20s\n");
   const Ran never = run({"simulate", "toy", "--trace", "constant:20uW", "--duration", "1h", "--capacitor", "100uF", "--json", "-"});
   EXPECT_EQ(never.exit_code, 0);
   EXPECT_THAT(never.errors, HasSubstr("the device never turned on: the capacitor reached 788 mV of 3.00 V in 3600 s"));
