@@ -42,6 +42,10 @@ void mj_conv2d_encoded(const mj_conv* conv, mj_tile tile, const int8_t* x, const
 void mj_fully_connected_encoded(const mj_linear* linear, mj_tile tile, const int8_t* x, const mj_weights* weights,
                                 int8_t* y, mj_row_s8 row);
 
+/* mj_fully_connected_part with encoded weights: those of the terms of the part alone, encoded as rows of so many. */
+void mj_fully_connected_encoded_part(const mj_linear* linear, mj_tile tile, const mj_part* part, const int8_t* x,
+                                     const mj_weights* weights, int8_t* y, mj_row_s8 row);
+
 /* mj_depthwise with dense weights of four bits. window: kernel_h * kernel_w bytes of scratch. */
 void mj_depthwise_int4(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_weights* weights, int8_t* y,
                        int8_t* window);

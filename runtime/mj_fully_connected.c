@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_arithmetic.h"
 #include "mj_kernels.h"
-#include "mj_port.h"
-#include "mj_store.h"
-
-/* A sum in memory that may have any alignment. */
-static int32_t sum_at(const int8_t* from, int16_t c) {
-  int32_t sum;
-  memcpy(&sum, from + (size_t)c * sizeof sum, sizeof sum);
-  return sum;
-}
+#include "mj_part.h"
 
 void mj_fully_connected_part(const mj_linear* linear, mj_tile tile, const mj_part* part, const int8_t* x,
                              const mj_weights* weights, int8_t* y) {
@@ -23,13 +15,8 @@ void mj_fully_connected_part(const mj_linear* linear, mj_tile tile, const mj_par
     int16_t ch;
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
       const int16_t c = (int16_t)(ch - tile.ch0);
-      const int32_t start = part->from != NULL ? sum_at(part->from, c) : weights->bias[c];
-      const int32_t sum = mj_dot_s8(start, x, weight, terms);
-      if (part->to != NULL) {
-        mj_store_bytes(part->to + (size_t)c * sizeof sum, &sum, sizeof sum);
-      } else {
-        mj_store_i8(&y[ch], mj_requantize(sum, weights->multiplier[c], weights->shift[c], &linear->out));
-      }
+      const int32_t sum = mj_dot_s8(mj_sum_before(part, c, weights), x, weight, terms);
+      mj_store_sum(part, c, weights, sum, &linear->out, &y[ch]);
       weight += features;
     }
     x += features;

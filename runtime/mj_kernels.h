@@ -83,9 +83,9 @@ typedef struct {
 void mj_max_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y);
 void mj_avg_pool(const mj_pool* pool, mj_tile tile, const int8_t* x, int8_t* y);
 
-/* Means over two nested loops of x, for outputs of two nested loops; rows are the outer one of the outputs. */
+/* Means over two nested loops of x, for outputs of three nested loops; rows are the outermost of the outputs. */
 typedef struct {
-  size_t size[2], step[2];               /* outputs */
+  size_t size[3], step[3];               /* outputs */
   size_t reduced_size[2], reduced_step[2]; /* elements of a mean */
   int32_t in_sum_zero;                   /* zero point of x times the elements of a mean */
   int32_t multiplier;
@@ -144,6 +144,17 @@ typedef struct {
 } mj_box;
 
 void mj_copy(const mj_box* box, mj_tile tile, const int8_t* x, int8_t* y);
+
+/* One of several boxes that an output is made of, by rows of that output: `first` is the one where it begins, `to` its place
+   in each. x holds where every box comes from. Copied row by row, the output is written in order, which memory that
+   programs whole words needs. */
+typedef struct {
+  int16_t first;
+  size_t to;
+  mj_box box;
+} mj_row_box;
+
+void mj_copy_rows(const mj_row_box* boxes, int16_t count, mj_tile tile, const int8_t* const* x, int8_t* y);
 
 /* Rows of `depth` elements. exp[d] is exp(-d * scale) in Q0.31 for distances d = 0..distances-1 from the largest
    element; beyond, it counts as 0. Output: scale 1/256, zero point -128. */

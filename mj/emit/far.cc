@@ -11,6 +11,7 @@
 #include "mj/base/error.h"
 #include "mj/emit/layer.h"
 #include "mj/emit/machines.h"
+#include "mj/ir/pieces.h"
 #include "mj/platform/platform.h"
 
 namespace mj {
@@ -44,7 +45,7 @@ std::map<ValueId, Bytes> far_weights(const Graph& graph, const std::string& targ
   for (const ValueId id : weights) {
     if (pointers.contains(id) || far.contains(id) || graph.type(id).dtype != DType::kI8) continue;
     far[id] = offset;
-    offset += stored_bytes(graph.value(id));
+    offset += stored_bytes(graph, id);
   }
   if (offset > static_cast<Bytes>(machine.nvm.bytes)) {
     fail("weights of {} bytes; expected at most {}, the device's memory above 64 KB", offset, machine.nvm.bytes);
@@ -60,7 +61,7 @@ std::string print_far_weights(const Graph& graph, const std::map<ValueId, Bytes>
   auto out = std::back_inserter(text);
   constexpr std::size_t kPerLine = 24;
   for (const auto& [offset, id] : order) {
-    const std::vector<std::int8_t> bytes = stored_elements(graph.value(id));
+    const std::vector<std::int8_t> bytes = stored_elements(graph, id);
     fmt::format_to(out, "; offset {}: constant_{}, {} bytes\n", offset, id, bytes.size());
     for (std::size_t i = 0; i < bytes.size(); i += kPerLine) {
       text += "    .byte ";

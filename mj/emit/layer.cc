@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/ir/pieces.h"
 
 namespace mj {
 namespace {
@@ -61,6 +62,12 @@ std::string Layer::define(std::string_view type, const Fields& fields, std::stri
   return name;
 }
 
+std::string Layer::define_list(std::string_view type, std::size_t count, std::string_view elements) {
+  std::string name = own_name("");
+  code.constants += fmt::format("static const {} {}[{}] = {{{}}};\n", type, name, count, elements);
+  return name;
+}
+
 void Layer::call(std::string_view function, std::string_view file, const Extent& extent,
                  const std::vector<std::string>& arguments) {
   code.calls.push_back({extent, std::exchange(definitions_, {}), fmt::format("{}({});\n", function, fmt::join(arguments, ", "))});
@@ -77,22 +84,29 @@ const Tiling* Layer::tiling() const {
 
 std::string Layer::weights_argument(const std::string& weights, std::int64_t depth) {
   const Tiling* cut = tiling();
-  if (!cut || cut->channels == output().shape.back()) return "&" + weights;
   const Value& weight = input_value(1);
-  if (weight.encoding.layout == Layout::kDense) {
+  const bool pieces = cuts_depth() && !weight.encoding.plain();
+  if (!cut || (cut->channels == output().shape.back() && !pieces)) return "&" + weights;
+  if (weight.encoding.layout == Layout::kDense && !pieces) {
     const std::int64_t row = weight.encoding.bits == 4 ? (depth + 1) / 2 : depth;
     definitions_ += fmt::format("const mj_weights weights = mj_weights_from(&{}, unit->tile.ch0, {}u);\n", weights, row);
     return "&weights";
   }
-  // Rows differ in length: where those of each tile begin is stored.
-  const std::vector<Bytes> rows = row_offsets(weight.data.as<std::int8_t>(), weight.type.shape[0], weight.encoding);
+  // Rows differ in length, and pieces in their rows: where those of each tile begin is stored.
   std::vector<std::int32_t> tiles;
-  for (std::int64_t c = 0; c < weight.type.shape[0]; c += cut->channels) {
-    tiles.push_back(static_cast<std::int32_t>(rows[static_cast<std::size_t>(c)]));
+  for (const std::vector<Bytes>& rows : piece_offsets(graph_, node_.inputs[1])) {
+    for (std::int64_t c = 0; c < weight.type.shape[0]; c += cut->channels) {
+      tiles.push_back(static_cast<std::int32_t>(rows[static_cast<std::size_t>(c)]));
+    }
   }
   const std::string starts = define_array<std::int32_t>("int32_t", "starts", tiles);
+  std::string tile = fmt::format("unit->tile.ch0 / {}", cut->channels);
+  if (pieces) {
+    const std::int64_t of_piece = (weight.type.shape[0] + cut->channels - 1) / cut->channels;
+    tile = fmt::format("unit->depth0 / {} * {} + {}", cut->depth, of_piece, tile);
+  }
   definitions_ += fmt::format("mj_weights weights = mj_weights_from(&{}, unit->tile.ch0, 0);\n", weights);
-  definitions_ += fmt::format("weights.weight += (uint32_t){}[unit->tile.ch0 / {}];\n", starts, cut->channels);
+  definitions_ += fmt::format("weights.weight += (uint32_t){}[{}];\n", starts, tile);
   return "&weights";
 }
 
@@ -131,22 +145,21 @@ LayerCode print_layer(const Graph& graph, std::int32_t index) {
   });
 }
 
-std::vector<std::int8_t> stored_elements(const Value& constant) {
-  const auto elements = constant.data.as<std::int8_t>();
-  if (constant.encoding.plain()) return {elements.begin(), elements.end()};
+std::vector<std::int8_t> stored_elements(const Graph& graph, ValueId constant) {
   std::vector<std::int8_t> stored;
-  for (const std::byte b : pack(elements, constant.type.shape[0], constant.encoding)) stored.push_back(static_cast<std::int8_t>(b));
+  for (const std::byte b : stored_constant(graph, constant)) stored.push_back(static_cast<std::int8_t>(b));
   return stored;
 }
 
 std::string constant_definition(const Graph& graph, ValueId id) {
   const Value& value = graph.value(id);
   const std::string name = fmt::format("constant_{}", id);
-  const std::string stored = value.encoding.plain() ? "" : fmt::format(", {}", encoding_name(value.encoding));
+  std::string stored = value.encoding.plain() ? "" : fmt::format(", {}", encoding_name(value.encoding));
+  if (const std::int64_t piece = piece_columns(graph, id)) stored += fmt::format(", in pieces of {} columns", piece);
   const std::string comment = fmt::format("/* {} {}{} */\n", comment_text(value.name), comment_text(type_text(value.type)), stored);
   switch (value.type.dtype) {
     case DType::kI8:
-      return comment + array_definition("int8_t", name, stored_elements(value));
+      return comment + array_definition("int8_t", name, stored_elements(graph, id));
     case DType::kI32:
       return comment + array_definition("int32_t", name, value.data.as<std::int32_t>());
     case DType::kF32:

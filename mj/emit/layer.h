@@ -49,8 +49,10 @@ class Layer {
   std::string constant_name(std::size_t i) const;
   /// Whether the output lies where the first input does.
   bool in_place() const;
-  /// The boxes it is made of, and the name of the array that the border of a pad comes from.
+  /// The boxes it is made of, how they are copied, and the name of the array that the border of a pad comes from.
   std::vector<Box> boxes() const { return mj::boxes(graph_, node_); }
+  bool copies_by_rows() const { return mj::copies_by_rows(graph_, node_); }
+  RowBoxes row_boxes() const { return mj::row_boxes(graph_, node_); }
   const std::string& border() const { return border_; }
   void set_border(std::string name) { border_ = std::move(name); }
 
@@ -62,6 +64,8 @@ class Layer {
     code.constants += array_definition(type, name, elements);
     return name;
   }
+  /// Adds an array of structs.
+  std::string define_list(std::string_view type, std::size_t count, std::string_view elements);
   /// Adds `function(arguments);`, whose source in the runtime is `file`, for tiles of `extent`.
   void call(std::string_view function, std::string_view file, const Extent& extent,
             const std::vector<std::string>& arguments);
@@ -90,8 +94,8 @@ class Layer {
 /// Prints the node; throws `Error` when it has no integer kernel, or is larger than the kernels can count.
 LayerCode print_layer(const Graph& graph, std::int32_t index);
 
-/// The bytes of an i8 constant as it is encoded.
-std::vector<std::int8_t> stored_elements(const Value& constant);
+/// The bytes of an i8 constant as it is stored.
+std::vector<std::int8_t> stored_elements(const Graph& graph, ValueId constant);
 
 /// The definition of a constant that nodes read, under the name `Layer::constant_name` gives it.
 std::string constant_definition(const Graph& graph, ValueId value);

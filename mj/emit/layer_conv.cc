@@ -155,13 +155,18 @@ void print_op(const Linear& op, Layer& layer) {
                                                         {"out_c", int16_text(outputs, "number of outputs")},
                                                         {"out", output_text(y, int8_limits(op.clamp, y))}});
   const Encoding encoding = layer.input_value(1).encoding;
-  const Extent extent{rows, 0, outputs, encoding.plain() ? features : 0};
+  const Extent extent{rows, 0, outputs, features};
   const std::string used = layer.weights_argument(weights, features);
   if (!encoding.plain()) {
     const RowDecoder row = row_decoder(encoding, "s8");
     layer.code.runtime.insert(row.file);
-    layer.call("mj_fully_connected_encoded", "mj_fully_connected_encoded.c", extent,
-               {"&" + linear, kTile, layer.operand(0), used, layer.result(), row.function});
+    if (layer.cuts_depth()) {
+      layer.call("mj_fully_connected_encoded_part", "mj_fully_connected_encoded_part.c", extent,
+                 {"&" + linear, kTile, layer.part_argument(), layer.operand(0), used, layer.result(), row.function});
+    } else {
+      layer.call("mj_fully_connected_encoded", "mj_fully_connected_encoded.c", extent,
+                 {"&" + linear, kTile, layer.operand(0), used, layer.result(), row.function});
+    }
   } else if (layer.cuts_depth()) {
     layer.call("mj_fully_connected_part", "mj_fully_connected.c", extent,
                {"&" + linear, kTile, layer.part_argument(), layer.operand(0), used, layer.result()});

@@ -23,9 +23,27 @@ std::string displaced(const std::string& place, std::int64_t offset) {
   return offset == 0 ? place : fmt::format("{} + {}", place, offset);
 }
 
+/// All boxes in one call.
+void print_rows(Layer& layer) {
+  const RowBoxes all = layer.row_boxes();
+  std::string boxes, sources;
+  for (const RowBox& box : all.boxes) {
+    const char* separator = boxes.empty() ? "" : ", ";
+    boxes += fmt::format("{}{{{}, {}, {{{}, {}, {}}}}}", separator, int16_text(box.first, "number of rows"), box.to, braces(box.size),
+                         braces(box.from_steps), braces(box.to_steps));
+    sources += separator + displaced(box.input ? layer.operand(*box.input) : layer.border(), box.from);
+  }
+  const std::string name = layer.define_list("mj_row_box", all.boxes.size(), boxes);
+  layer.call("mj_copy_rows", "mj_copy_rows.c", {all.rows},
+             {name, int16_text(static_cast<std::int64_t>(all.boxes.size()), "number of boxes"), kTile,
+              fmt::format("(const int8_t* const[]){{{}}}", sources), layer.result()});
+  layer.code.runtime.insert("mj_copy.c");
+}
+
 /// Every box is one call.
 void print_boxes(Layer& layer) {
   check_same_quantization(layer);
+  if (layer.copies_by_rows()) return print_rows(layer);
   const std::vector<Box> all = layer.boxes();
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Box& box = all[i];

@@ -43,7 +43,7 @@ void print_pool(const Pool& op, Layer& layer, std::int64_t whole, const char* fu
              {"&" + pool, kTile, layer.operand(0), layer.result()});
 }
 
-/// An avg_pool whose output has a quantisation of its own: every row of it is a mean over the rows of its windows.
+/// An avg_pool whose output has a quantisation of its own: means over windows.
 void print_requantizing_pool(const AvgPool& op, Layer& layer) {
   const Shape &in = layer.input(0).shape, &out = layer.output().shape;
   const Affine x = int8_affine(layer.input(0), "input"), y = int8_affine(layer.output(), "output");
@@ -53,22 +53,16 @@ void print_requantizing_pool(const AvgPool& op, Layer& layer) {
   const FixedPoint factor = mean_factor(x, y, count);
   const Int8Limits limits = int8_limits(op.clamp, y);
   const auto pair = [](std::int64_t a, std::int64_t b) { return fmt::format("{{{}, {}}}", a, b); };
-  const std::string mean = layer.define("mj_mean", {{"size", pair(out[1], out[2])},
-                                                    {"step", pair(op.stride[1] * in[2], 1)},
+  const std::vector<std::int64_t> steps{op.stride[0] * in[1] * in[2], op.stride[1] * in[2], 1};
+  const std::string mean = layer.define("mj_mean", {{"size", braces(out)},
+                                                    {"step", braces(steps)},
                                                     {"reduced_size", pair(op.kernel[0], op.kernel[1])},
                                                     {"reduced_step", pair(in[1] * in[2], in[2])},
                                                     {"in_sum_zero", std::to_string(x.zero_point * count)},
                                                     {"multiplier", std::to_string(factor.multiplier)},
                                                     {"shift", std::to_string(factor.shift)},
                                                     {"out", output_text(y, limits)}});
-  const auto behind = [](const std::string& place, std::int64_t offset) {
-    return offset == 0 ? place : fmt::format("{} + {}", place, offset);
-  };
-  for (std::int64_t row = 0; row < out[0]; ++row) {
-    layer.call("mj_mean_over", "mj_mean.c", {out[1]},
-               {"&" + mean, kTile, behind(layer.operand(0), row * op.stride[0] * in[1] * in[2]),
-                behind(layer.result(), row * out[1] * out[2])});
-  }
+  layer.call("mj_mean_over", "mj_mean.c", {out[0]}, {"&" + mean, kTile, layer.operand(0), layer.result()});
 }
 
 /// Dimensions of size > 1 that are kept, and those that are averaged, each with its step; neighbours merged.
@@ -100,13 +94,13 @@ Reduction split_dimensions(const Shape& shape, const std::vector<std::int64_t>& 
   return split;
 }
 
-/// Exactly two loops, the missing ones innermost: rows are what tiles are cut from.
-void make_two(std::vector<std::int64_t>& size, std::vector<std::int64_t>& step, const Shape& shape) {
-  if (size.size() > 2) {
+/// Exactly so many loops, the missing ones innermost: rows are what tiles are cut from.
+void make_loops(std::size_t count, std::vector<std::int64_t>& size, std::vector<std::int64_t>& step, const Shape& shape) {
+  if (size.size() > count) {
     fail("averages {} in more than two separate groups of axes; the kernel has two loops", shape_text(shape));
   }
-  size.resize(2, 1);
-  step.resize(2, 0);
+  size.resize(count, 1);
+  step.resize(count, 0);
 }
 
 }  // namespace
@@ -136,8 +130,8 @@ void print_op(const Mean& op, Layer& layer) {
   }
   const FixedPoint factor = mean_factor(x, y, count);
   Reduction loops = split_dimensions(shape, op.axes);
-  make_two(loops.kept_size, loops.kept_step, shape);
-  make_two(loops.reduced_size, loops.reduced_step, shape);
+  make_loops(3, loops.kept_size, loops.kept_step, shape);
+  make_loops(2, loops.reduced_size, loops.reduced_step, shape);
   const std::string mean = layer.define("mj_mean", {{"size", braces(loops.kept_size)},
                                                     {"step", braces(loops.kept_step)},
                                                     {"reduced_size", braces(loops.reduced_size)},

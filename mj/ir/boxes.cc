@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "mj/base/error.h"
+
 namespace mj {
 namespace {
 
@@ -88,6 +90,60 @@ std::vector<Box> boxes(const Graph& graph, const Node& node) {
   Cutter cutter(graph, node);
   std::visit(cutter, node.op);
   return std::move(cutter.boxes);
+}
+
+namespace {
+
+constexpr std::int64_t kMaxRows = 32767;  ///< kernels count rows in 16 bits
+
+/// The dimensions of a box from `d` on as the inner three loops.
+void merge_inner(const Box& box, std::size_t d, RowBox& out) {
+  struct Loop {
+    std::int64_t size, from, to;
+  };
+  std::vector<Loop> loops;
+  for (; d < box.shape.size(); ++d) {
+    const Loop inner{box.shape[d], box.from_steps[d], box.to_steps[d]};
+    if (inner.size == 1) continue;
+    if (!loops.empty() && loops.back().from == inner.from * inner.size && loops.back().to == inner.to * inner.size) {
+      loops.back() = {loops.back().size * inner.size, inner.from, inner.to};
+    } else {
+      loops.push_back(inner);
+    }
+  }
+  if (loops.size() > 3) {
+    fail("needs {} nested loops within rows over {}; the kernels have 3", loops.size(), shape_text(box.shape));
+  }
+  for (std::size_t i = 4; !loops.empty(); loops.pop_back()) {
+    --i;
+    out.size[i] = loops.back().size, out.from_steps[i] = loops.back().from, out.to_steps[i] = loops.back().to;
+  }
+}
+
+}  // namespace
+
+RowBoxes row_boxes(const Graph& graph, const Node& node) {
+  const std::vector<Box> all = boxes(graph, node);
+  const Shape& output = graph.type(node.output).shape;
+  RowBoxes out;
+  // Rows are the leading dimensions that every box has all of.
+  std::size_t rest = 0;
+  const auto whole = [&](std::size_t d) { return std::ranges::all_of(all, [&](const Box& box) { return box.shape[d] == output[d]; }); };
+  while (rest < output.size() && whole(rest) && out.rows * output[rest] <= kMaxRows) out.rows *= output[rest++];
+  // Or else the first that some have not; but not single elements of one line.
+  const bool cut = out.rows == 1 && rest + 1 < output.size() && row_major_steps(output)[rest] > 1;
+  if (cut) out.rows = output[rest++];
+  const std::int64_t row = element_count(output) / out.rows;
+  for (const Box& box : all) {
+    RowBox& part = out.boxes.emplace_back(RowBox{.input = box.input, .from = box.from});
+    part.first = cut ? box.to / row : 0;
+    part.to = box.to % row;
+    part.size[0] = cut ? box.shape[rest - 1] : out.rows;
+    if (out.rows > 1) part.from_steps[0] = box.from_steps[rest - 1], part.to_steps[0] = row;
+    merge_inner(box, rest, part);
+  }
+  std::ranges::stable_sort(out.boxes, {}, &RowBox::to);
+  return out;
 }
 
 std::vector<std::int64_t> row_major_steps(const Shape& shape) {

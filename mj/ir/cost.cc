@@ -7,6 +7,7 @@
 
 #include "mj/base/error.h"
 #include "mj/ir/boxes.h"
+#include "mj/ir/pieces.h"
 
 namespace mj {
 namespace {
@@ -243,7 +244,7 @@ Cost cost(const Graph& graph, const Node& node) {
   for (const ValueId id : node.inputs) {
     const Value& value = graph.value(id);
     Bytes& sum = value.constant() ? result.weight_bytes : result.activation_in_bytes;
-    sum += value.constant() ? stored_bytes(value) : value.type.bytes();
+    sum += value.constant() ? stored_bytes(graph, id) : value.type.bytes();
   }
   if (const Value* weight = encoded_weight(graph, node)) count_encoded(graph, node, *weight, result);
   return result;

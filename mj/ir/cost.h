@@ -51,6 +51,7 @@ struct Cost {
   std::int64_t runs = 0;
   /// Places that windows are laid at, for all channels together; of convolutions once per group.
   std::int64_t windows = 0;
+  std::int64_t calls = 1;  ///< of the kernel
 
   bool operator==(const Cost&) const = default;
 };

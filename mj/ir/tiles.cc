@@ -8,6 +8,7 @@
 #include "mj/ir/boxes.h"
 #include "mj/ir/exits.h"
 #include "mj/ir/int8.h"
+#include "mj/ir/pieces.h"
 
 namespace mj {
 namespace {
@@ -45,9 +46,7 @@ struct Calls {
   std::vector<Extent> operator()(const Conv2d&) const { return {{output()[0], output()[1], output()[2], 0}}; }
   std::vector<Extent> operator()(const Linear&) const {
     const std::int64_t outputs = output().back();
-    // The elements of an encoded row are found by decoding it from its beginning: it is not cut.
-    const std::int64_t depth = encoded_weight(graph, node) ? 0 : input(0).back();
-    return {{element_count(output()) / outputs, 0, outputs, depth}};
+    return {{element_count(output()) / outputs, 0, outputs, input(0).back()}};
   }
   std::vector<Extent> operator()(const Softmax&) const {
     return {{element_count(output()) / output().back()}};
@@ -55,7 +54,7 @@ struct Calls {
   std::vector<Extent> operator()(const MaxPool&) const { return {{output()[0], output()[1], output()[2], 0}}; }
   std::vector<Extent> operator()(const AvgPool&) const {
     if (pool_requantizes(graph.type(node.inputs[0]), graph.type(node.output))) {
-      return std::vector<Extent>(static_cast<std::size_t>(output()[0]), Extent{output()[1]});
+      return {{output()[0]}};
     }
     return {{output()[0], output()[1], output()[2], 0}};
   }
@@ -85,6 +84,7 @@ struct Calls {
 
  private:
   std::vector<Extent> of_boxes() const {
+    if (copies_by_rows(graph, node)) return {{row_boxes(graph, node).rows}};
     std::vector<Extent> out;
     for (const Box& box : boxes(graph, node)) out.push_back({box.rows()});
     return out;
@@ -110,11 +110,8 @@ class Tracer {
   void operator()(const MaxPool& op) { pool(op); }
   void operator()(const AvgPool& op) {
     if (!pool_requantizes(graph_.type(node_.inputs[0]), graph_.type(node_.output))) return pool(op);
-    const Shape &in = shape(0), &out_shape = graph_.type(node_.output).shape;
-    const std::int64_t first = tiling_.part * op.stride[0];
-    read(rows_of(node_.inputs[0], first, first + op.kernel[0], in[1] * in[2]));
-    const std::int64_t begin = tiling_.part * out_shape[1];
-    out.writes.push_back(rows_of(node_.output, begin + tile_.row0, begin + tile_.row1, out_shape[2]));
+    read_window(op.stride[0], 0, op.kernel[0]);
+    write_rows();
   }
 
   void operator()(const Linear&) {
@@ -209,6 +206,7 @@ class Tracer {
   }
 
   void box() {
+    if (copies_by_rows(graph_, node_)) return all_boxes();
     const std::vector<Box> all = boxes(graph_, node_);
     const Box& box = all[static_cast<std::size_t>(tiling_.part)];
     if (box.input && box.from == 0 && box.from_steps == row_major_steps(shape(*box.input))) {
@@ -217,6 +215,18 @@ class Tracer {
       read_all(*box.input);
     }
     out.writes.push_back(box_writes(box));
+  }
+
+  void all_boxes() {
+    for (const RowBox& box : row_boxes(graph_, node_).boxes) {
+      const std::int64_t first = std::max(tile_.row0 - box.first, std::int64_t{0});
+      const std::int64_t last = std::min(tile_.row1 - box.first, box.size[0]);
+      if (!box.input || first >= last) continue;
+      const std::int64_t row = element_count(shape(*box.input)) / box.size[0];
+      const bool contiguous = box.from == 0 && (box.size[0] == 1 || box.from_steps[0] == row);
+      contiguous ? read(rows_of(node_.inputs[*box.input], first, last, row)) : read_all(*box.input);
+    }
+    write_rows();
   }
 
   Region box_writes(const Box& box) const {
@@ -261,6 +271,11 @@ class Tracer {
 bool pool_requantizes(const Type& input, const Type& output) {
   if (input.dtype != DType::kI8 || output.dtype != DType::kI8) return false;
   return !same_affine(int8_affine(input, "input"), int8_affine(output, "output"));
+}
+
+bool copies_by_rows(const Graph& lowered, const Node& node) {
+  const bool words = lowered.plan && lowered.plan->units && lowered.plan->units->word_bytes > 1;
+  return words && boxes(lowered, node).size() > 1;
 }
 
 std::vector<Extent> extents(const Graph& lowered, std::int32_t index) {
@@ -318,7 +333,8 @@ Tile tile_of(const Tiling& tiling, const Extent& extent, std::int64_t number) {
 namespace {
 
 /// Rows of a weight differ in how much of them is stored: the counts of a tile are those of its own.
-void count_encoded(const Value& weight, const Node& node, const Tile& tile, const Cost& total, Cost& out) {
+void count_encoded(const Graph& graph, const Value& weight, const Node& node, const Extent& extent, const Tile& tile, const Cost& total,
+                   Cost& out) {
   const std::int64_t channels = weight.type.shape[0], depth = weight.type.count() / channels;
   const std::int64_t count = tile.ch1 - tile.ch0, places = out.outputs / count;
   const auto* conv = std::get_if<Conv2d>(&node.op);
@@ -326,7 +342,8 @@ void count_encoded(const Value& weight, const Node& node, const Tile& tile, cons
     const std::int64_t of_group = channels / conv->groups;
     out.gathered = places * depth * ((tile.ch1 - 1) / of_group - tile.ch0 / of_group + 1);
   }
-  if (count == channels) {
+  const bool piece = extent.depth > 0 && tile.depth1 - tile.depth0 < extent.depth;
+  if (count == channels && !piece) {
     out.macs = total.macs / (total.outputs / channels) * places;
     out.symbols = total.symbols / (total.outputs / channels) * places;
     out.weight_bytes = total.weight_bytes;
@@ -334,10 +351,25 @@ void count_encoded(const Value& weight, const Node& node, const Tile& tile, cons
   }
   const auto first = static_cast<std::size_t>(tile.ch0 * depth), held = static_cast<std::size_t>(count * depth);
   const auto rows = weight.data.as<std::int8_t>().subspan(first, held);
-  const EncodedSize size = encoded_size(rows, count, weight.encoding);
+  const EncodedSize size = piece ? encoded_size(columns(rows, count, tile.depth0, tile.depth1), count, weight.encoding)
+                                 : encoded_size(rows, count, weight.encoding);
   out.macs = size.values * places;
   out.symbols = size.symbols * places;
-  out.weight_bytes = size.bytes + (total.weight_bytes - stored_bytes(weight)) / channels * count;
+  out.weight_bytes = size.bytes;
+  if (node.inputs.size() > 2) out.weight_bytes += stored_bytes(graph.value(node.inputs[2])) / channels * count;
+}
+
+/// Of the boxes of a node, those rows that a tile copies.
+void count_rows_of_boxes(const Graph& graph, const Node& node, const Tile& tile, Cost& out) {
+  out.gathered = 0, out.runs = 0, out.calls = 1;
+  for (const RowBox& box : row_boxes(graph, node).boxes) {
+    const std::int64_t rows = std::min(tile.row1 - box.first, box.size[0]) - std::max(tile.row0 - box.first, std::int64_t{0});
+    if (rows <= 0) continue;
+    out.calls += rows;
+    out.runs += rows * box.lines();
+    const bool one_by_one = box.from_steps[3] != 1 || box.to_steps[3] != 1;
+    if (one_by_one && box.size[3] > 1) out.gathered += rows * box.lines() * box.size[3];
+  }
 }
 
 /// A share of a count, rounded up.
@@ -388,15 +420,11 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
     return {.kernel = Kernel::kMove, .outputs = elements, .activation_in_bytes = elements, .activation_out_bytes = elements,
             .runs = tile.row1 - tile.row0};
   }
+  const bool by_rows = copies_by_rows(lowered, *node);
   const std::vector<Box> copies = boxes(lowered, *node);
-  if (!copies.empty()) {
+  if (!copies.empty() && !by_rows) {
     total.outputs = element_count(copies[static_cast<std::size_t>(part)].shape);
     total.activation_out_bytes = total.outputs;
-  }
-  if (std::holds_alternative<AvgPool>(node->op) && pool_requantizes(lowered.type(node->inputs[0]), lowered.type(node->output))) {
-    const std::int64_t rows = lowered.type(node->output).shape[0];  // a call does one of them
-    total.outputs /= rows, total.macs /= rows, total.activation_in_bytes /= rows, total.activation_out_bytes /= rows;
-    total.gathered /= rows, total.runs /= rows, total.windows /= rows;
   }
   if (total.kernel == Kernel::kNone) {  // a reshape that has to copy
     total.kernel = Kernel::kMove;
@@ -413,7 +441,8 @@ Cost tile_cost(const Graph& lowered, std::int32_t index, std::int32_t part, cons
   const bool by_channel = extent.channels > 0;
   out.weight_bytes = by_channel ? total.weight_bytes / extent.channels * (tile.ch1 - tile.ch0) : total.weight_bytes;
   if (extent.depth > 0) out.weight_bytes = out.weight_bytes * (tile.depth1 - tile.depth0) / extent.depth;
-  if (const Value* weight = encoded_weight(lowered, *node)) count_encoded(*weight, *node, tile, total, out);
+  if (by_rows) count_rows_of_boxes(lowered, *node, tile, out);
+  if (const Value* weight = encoded_weight(lowered, *node)) count_encoded(lowered, *weight, *node, extent, tile, total, out);
   return out;
 }
 

@@ -12,7 +12,7 @@
 // that are numbered here, and the unit plan cuts them.
 namespace mj {
 
-/// Whether an int8 avg_pool changes the quantisation, which makes it a mean, called row by row.
+/// Whether an int8 avg_pool changes the quantisation, which makes it a mean over windows.
 bool pool_requantizes(const Type& input, const Type& output);
 
 /// What one kernel call of a node can be cut along; 0 where it cannot be cut.
@@ -25,11 +25,15 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
-/// The kernel calls of node `index`, in order: most nodes have one, a concat one per input, an avg_pool that requantises one
-/// per row of its output (whose columns are then the call's rows), a pad one per box of its border, a reshape whose output lies where its input does none. `delivery_index` is the delivery of the outputs, one call
-/// each, and `decision_index` what follows it at the exits of a network that has any: the record of how far the inference
-/// came and the decision whether it goes on (at the end, the record alone).
+/// The kernel calls of node `index`, in order: most nodes have one, a concat one per input, a pad one per box of its border (but
+/// see `copies_by_rows`), a reshape whose output lies where its input does none. `delivery_index` is the delivery of the
+/// outputs, one call each, and `decision_index` what follows it at the exits of a network that has any: the record of how far
+/// the inference came and the decision whether it goes on (at the end, the record alone).
 std::vector<Extent> extents(const Graph& lowered, std::int32_t index);
+
+/// Whether a node that is made of several boxes copies them in one call, row by row of its output (`row_boxes`): where units
+/// are planned for memory that writes words, which boxes share.
+bool copies_by_rows(const Graph& lowered, const Node& node);
 
 inline std::int32_t delivery_index(const Graph& graph) { return static_cast<std::int32_t>(graph.nodes.size()); }
 inline std::int32_t decision_index(const Graph& graph) { return delivery_index(graph) + 1; }

@@ -39,6 +39,25 @@ std::vector<std::int32_t> last_uses(const Graph& graph, const Plan& plan) {
   return last;
 }
 
+/// An encoded weight is stored in the pieces that units take of it: in one way, though several layers read it.
+void verify_pieces(const Graph& graph, const UnitPlan& units, const Tiling& tiling) {
+  const auto weight_of = [&](const Tiling& t) {
+    const auto node = static_cast<std::size_t>(t.node);
+    const bool linear = node < graph.nodes.size() && std::holds_alternative<Linear>(graph.nodes[node].op);
+    return linear ? graph.nodes[node].inputs[1] : -1;
+  };
+  const ValueId id = weight_of(tiling);
+  if (id < 0 || graph.value(id).encoding.plain()) return;
+  if (const std::string_view why = refusal(tiling.depth, graph.value(id).encoding); !why.empty()) {
+    fail("cuts rows into pieces of {}: {}", tiling.depth, why);
+  }
+  for (const Tiling& other : units.tilings) {
+    if (weight_of(other) != id || other.depth == tiling.depth) continue;
+    fail("takes pieces of {} columns of weight '{}', which tiling of node {} takes in pieces of {}; expected the same",
+         tiling.depth, graph.value(id).name, other.node, other.depth);
+  }
+}
+
 /// The tilings name every kernel call once, in order, and number the units without gaps. That repeating a unit is
 /// harmless is proven elsewhere.
 void verify_units(const Graph& graph, const UnitPlan& units) {
@@ -65,6 +84,7 @@ void verify_units(const Graph& graph, const UnitPlan& units) {
              tiling.rows, tiling.columns, tiling.channels, tiling.depth);
       }
       const bool split = tiling.depth < extent.depth;
+      if (split) verify_pieces(graph, units, tiling);
       if (split && tiling.rows != 1) fail("cuts depth in tiles of {} rows; expected 1", tiling.rows);
       for (const Bytes offset : tiling.partial) {
         const Bytes size = split ? tiling.channels * byte_size(DType::kI32) : 0;

@@ -22,6 +22,8 @@ constexpr double kPicojoules = 1e12;
 constexpr double kMaxPicojoules = 9e18;
 /// Gathering one element of a window, in multiply-accumulates (from emulated runs: 8 of 16 cycles).
 constexpr double kGather = 0.5;
+/// Terms of an encoded row that are cut off together: a byte of a bitmap, two blocks.
+constexpr std::int64_t kEncodedTerms = 8;
 
 std::int64_t pieces(std::int64_t extent, std::int64_t step) { return (extent + step - 1) / step; }
 std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) { return pieces(value, multiple) * multiple; }
@@ -50,6 +52,11 @@ class Planner {
 
   UnitPlan run() {
     for (const auto& [node, part] : calls_in_order(graph_)) {
+      const auto index = static_cast<std::size_t>(node);
+      const bool computes = index < graph_.nodes.size();
+      cost_ = computes ? cost(graph_, graph_.nodes[index]) : Cost{};
+      weight_ = computes ? encoded_weight(graph_, graph_.nodes[index]) : nullptr;
+      by_rows_ = computes && copies_by_rows(graph_, graph_.nodes[index]);
       add(node, part, extents(graph_, node)[static_cast<std::size_t>(part)]);
     }
     if (plan_.units() > kMaxUnits) {
@@ -64,21 +71,25 @@ class Planner {
     return static_cast<std::int64_t>(std::min(std::ceil(joules * kPicojoules - 1e-3), kMaxPicojoules));
   }
 
-  /// Of the costliest tile: the first, but where channels differ in how many weights are stored.
+  Cost tile_counts(const Tiling& tiling, const Extent& extent, std::int64_t tile) const {
+    return tile_cost(graph_, tiling.node, tiling.part, tile_of(tiling, extent, tile), cost_);
+  }
+
+  /// Of the costliest tile: the first, but where channels and terms differ in how many weights are stored, and rows in the
+  /// boxes they are made of.
   double energy(const Tiling& tiling, const Extent& extent) const {
-    const auto node = static_cast<std::size_t>(tiling.node);
-    const bool uneven = tiling.channels < extent.channels && node < graph_.nodes.size() && encoded_weight(graph_, graph_.nodes[node]);
-    const std::int64_t tiles = uneven ? pieces(extent.channels, tiling.channels) : 1;
+    std::int64_t tiles = 1;
+    if (weight_ && tiling.channels < extent.channels) tiles *= pieces(extent.channels, tiling.channels);
+    if (weight_ && tiling.depth < extent.depth) tiles *= pieces(extent.depth, tiling.depth);
+    if (by_rows_) tiles = tile_count(tiling, extent);
     double most = 0;
-    for (std::int64_t i = 0; i < tiles; ++i) {
-      most = std::max(most, tile_cycles(graph_, tiling.node, tiling.part, tile_of(tiling, extent, i), platform_));
-    }
+    for (std::int64_t i = 0; i < tiles; ++i) most = std::max(most, kernel_cycles(tile_counts(tiling, extent, i), platform_));
     return most * joules_per_cycle_;
   }
 
   /// The share of all work that goes into commits, calls, repeated work and repeated gathering.
   double waste(const Tiling& tiling, const Extent& extent, double energy) const {
-    const Cost cost = tile_cost(graph_, tiling.node, tiling.part, tile_of(tiling, extent, 0));
+    const Cost cost = tile_counts(tiling, extent, 0);
     const auto& line = platform_.kernels[static_cast<std::size_t>(cost.kernel)];
     const double fixed = (platform_.units.per_unit + line.per_call) * joules_per_cycle_;
     // A tile that holds some of the channels gathers the windows of all.
@@ -119,24 +130,26 @@ class Planner {
     Tiling finest{.node = node, .part = part, .rows = std::min(quantum, extent.rows), .columns = extent.columns,
                   .channels = extent.channels, .depth = extent.depth};
     const std::int64_t column = word / std::gcd(extent.channels, word);  // columns from word to word
-    if (extent.columns > 1 && extent.columns * extent.channels % word == 0) {
+    // A row, or one column, that is all of the output has its words to itself.
+    if (extent.columns > 1 && (extent.rows == 1 || extent.columns * extent.channels % word == 0)) {
       finest.rows = 1;
       finest.columns = std::min(column, extent.columns);
       for (const std::int64_t columns : even_steps(extent.columns, column)) consider(1, columns, extent.channels, extent.depth);
     }
-    if (extent.channels > 1 && extent.channels % word == 0) {
+    if (extent.channels > 1 && ((extent.rows == 1 && extent.columns <= 1) || extent.channels % word == 0)) {
       finest.rows = 1;
       finest.columns = extent.columns == 0 ? 0 : 1;
-      finest.channels = word;
+      finest.channels = std::min(word, extent.channels);
       if (best.rows == 0) {
         for (const std::int64_t channels : even_steps(extent.channels, word)) consider(1, finest.columns, channels, extent.depth);
       }
     }
-    // Only where one whole sum is too much: every piece writes its sums.
-    if (best.rows == 0 && extent.depth > 1 && (quantum == 1 || finest.channels == word)) {
+    // Only where one whole sum is too much: every piece writes its sums. Encoded ones hold whole groups and blocks.
+    if (best.rows == 0 && extent.depth > 1 && (finest.rows == 1 || quantum == 1)) {
+      const std::int64_t terms = std::min(weight_ ? kEncodedTerms : 1, extent.depth);
       finest.rows = 1;
-      for (const std::int64_t depth : even_steps(extent.depth, 1)) consider(1, 0, finest.channels, depth);
-      finest.depth = 1;
+      for (const std::int64_t depth : even_steps(extent.depth, terms)) consider(1, 0, finest.channels, depth);
+      finest.depth = terms;
     }
     if (best.rows == 0) refuse(finest, extent);
     best.count = tile_count(best, extent);
@@ -154,8 +167,9 @@ class Planner {
     const std::string to = node < graph_.nodes.size()
                                ? fmt::format("'{}'", graph_.value(graph_.nodes[node].output).name)
                                : "its result";
-    fail("unit {} ({}): C5: its smallest tile, from {} to {}, takes {} with restart and commit; one charge gives {}",
-         plan_.units(), describe_part(graph_, finest.node, finest.part), from, to, to_text(Joules{needed}),
+    const std::string words = options_.word_bytes == 1 ? "" : fmt::format(" that ends with a word of {} bytes", options_.word_bytes);
+    fail("unit {} ({}): C5: its smallest tile{}, from {} to {}, takes {} with restart and commit; one charge gives {}",
+         plan_.units(), describe_part(graph_, finest.node, finest.part), words, from, to, to_text(Joules{needed}),
          to_text(options_.charge));
   }
 
@@ -164,6 +178,10 @@ class Planner {
   const UnitOptions& options_;
   double joules_per_cycle_;
   double room_ = 0;
+  // Of the call at hand.
+  Cost cost_;
+  const Value* weight_ = nullptr;  ///< if it is encoded
+  bool by_rows_ = false;
   UnitPlan plan_;
 };
 
@@ -190,6 +208,7 @@ Graph plan_units(Graph graph, const Platform& platform, const UnitOptions& optio
   if (!(options.charge.value > 0)) fail("a charge of {} cannot run anything; expected more than 0 J", to_text(options.charge));
   std::vector<Workspace> none;
   graph.plan = plan_arena(graph, kArenaAlignment, none, Answers::kDelivered);  // where reshapes lie; offsets are decided below
+  graph.plan->units.emplace().word_bytes = options.word_bytes;
   UnitPlan units = Planner(graph, platform, options).run();
 
   std::vector<Workspace> workspaces = workspaces_of(graph, units);

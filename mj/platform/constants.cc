@@ -3,6 +3,8 @@
 #include <set>
 
 #include "mj/ir/boxes.h"
+#include "mj/ir/pieces.h"
+#include "mj/ir/tiles.h"
 #include "mj/platform/platform.h"
 
 namespace mj {
@@ -68,8 +70,8 @@ struct Descriptions {
   const Graph& graph;
   const Node& node;
 
-  static constexpr Bytes kWeights = 16, kLoops = 48;
-  static constexpr Bytes kPool = 28, kMean = 48, kSum = 76, kProduct = 64, kSlope = 68, kSoftmax = 8;
+  static constexpr Bytes kWeights = 16, kLoops = 48, kPlaced = 8;
+  static constexpr Bytes kPool = 28, kMean = 56, kSum = 76, kProduct = 64, kSlope = 68, kSoftmax = 8;
 
   Bytes operator()(const Conv2d&) const { return 36 + kWeights; }
   Bytes operator()(const Linear&) const { return 10 + kWeights; }
@@ -82,16 +84,23 @@ struct Descriptions {
   Bytes operator()(const PRelu&) const { return kSlope; }
   Bytes operator()(const Softmax&) const { return kSoftmax; }
   template <class Other>
-  Bytes operator()(const Other&) const { return kLoops * static_cast<Bytes>(boxes(graph, node).size()); }
+  Bytes operator()(const Other&) const {
+    return (kLoops + (copies_by_rows(graph, node) ? kPlaced : 0)) * static_cast<Bytes>(boxes(graph, node).size());
+  }
 };
 
-/// Where the weights of each tile of channels begin, when rows differ in their length and units cut channels.
+/// Where the weights of each tile of channels begin, when rows differ in their length and units cut channels, and of each
+/// piece of rows when units cut those.
 Bytes tile_offsets(const Graph& graph, std::int32_t index) {
   const Value* weight = encoded_weight(graph, graph.nodes[static_cast<std::size_t>(index)]);
-  if (!weight || weight->encoding.layout == Layout::kDense || !graph.plan || !graph.plan->units) return 0;
+  if (!weight || !graph.plan || !graph.plan->units) return 0;
   for (const Tiling& tiling : graph.plan->units->tilings) {
-    const std::int64_t channels = weight->type.shape[0];
-    if (tiling.node == index && tiling.channels < channels) return 4 * ((channels + tiling.channels - 1) / tiling.channels);
+    if (tiling.node != index) continue;
+    const std::int64_t channels = weight->type.shape[0], depth = weight->type.count() / channels;
+    const bool pieces = tiling.partial[0] >= 0;
+    if (!pieces && (weight->encoding.layout == Layout::kDense || tiling.channels >= channels)) return 0;
+    const auto parts = [](std::int64_t size, std::int64_t step) { return (size + step - 1) / step; };
+    return 4 * parts(channels, tiling.channels) * (pieces ? parts(depth, tiling.depth) : 1);
   }
   return 0;
 }
@@ -106,7 +115,7 @@ Bytes constant_bytes(const Graph& lowered) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
       const bool replaced = i == 2 && std::holds_alternative<Linear>(node.op);
-      if (lowered.value(id).constant() && !replaced && stored.insert(id).second) bytes += stored_bytes(lowered.value(id));
+      if (lowered.value(id).constant() && !replaced && stored.insert(id).second) bytes += stored_bytes(lowered, id);
     }
     bytes += std::visit(OwnArrays{lowered, node}, node.op) + tile_offsets(lowered, static_cast<std::int32_t>(n));
   }

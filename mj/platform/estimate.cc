@@ -9,7 +9,7 @@ namespace mj {
 namespace {
 
 double cycles_of(const Cost& cost, const CostLine& line) {
-  return line.per_call + line.per_mac * static_cast<double>(cost.macs) +
+  return line.per_call * static_cast<double>(cost.calls) + line.per_mac * static_cast<double>(cost.macs) +
          line.per_output * static_cast<double>(cost.outputs) +
          line.per_weight_byte * static_cast<double>(cost.weight_bytes) +
          line.per_symbol * static_cast<double>(cost.symbols) + line.per_gathered * static_cast<double>(cost.gathered) +

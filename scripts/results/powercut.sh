@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Writes docs/results/powercut.md: firmware that survives power cuts, its proof and its price.
-# usage: scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=MODEL...     random chains for each int8 ONNX or TFLite file
+# Writes docs/results/powercut.md: firmware that survives power cuts, its proof and its price. Needs jq, valgrind and
+# arm-none-eabi-gcc.
+# usage: scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=CHARGE=MODEL...   random chains, for each int8 ONNX or TFLite file
+# scripts/results/sparse_with_exits.sh makes the network of that name.
 set -euo pipefail
 millijoule=$(realpath "$1")
 shift
@@ -9,7 +11,6 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 out=$(cd "$(dirname "$0")/../.." && pwd)/docs/results/powercut.md
 platform=msp430fr5994
-charge='500 uJ'
 
 instructions() { # folder input-bytes: of one inference, by the host's -O2 code
   local counts=()
@@ -25,30 +26,41 @@ code_bytes() { # folder: code and constants for a Cortex-M4, -Os
   for f in *.c; do [ "$f" = main.c ] || arm-none-eabi-gcc -std=c99 -mcpu=cortex-m4 -mthumb -Os -c "$f" -o "${f%.c}.m4o"; done
   arm-none-eabi-size -t ./*.m4o | tail -n 1 | awk '{print $1}')
 }
+intermittent() { # model folder charge arguments...
+  local model=$1 folder=$2 charge=$3
+  shift 3
+  "$millijoule" emit "$model" -o "$folder" --name net --intermittent --platform $platform --charge "$charge" "$@" > /dev/null
+}
 
 head -c 1048576 /dev/urandom > "$scratch/noise"
 {
   cat <<TEXT
 # Power cuts: proof and price
 
-Made by \`scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=MODEL...\`: every network emitted with
-\`--intermittent --platform $platform --charge '$charge'\`, cut with \`millijoule powercut --single --random CHAINS\`.
-Instructions are callgrind's of one inference of the host's \`-O2\` code, code is a Cortex-M4's \`-Os\` text with constants;
-both beside continuous firmware of the same network. Least arena: the largest sum of bytes alive under C1 to C4.
+Made by \`scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=CHARGE=MODEL...\`: every network emitted with
+\`--intermittent --platform $platform --charge CHARGE\`, cut with \`millijoule powercut --single --random CHAINS\`.
 fashion-student is the example's, resnet8 MLPerf Tiny's int8 file, har-cnn a published network quantised here on
-standard-normal noise: what it has learnt does not matter for power cuts.
+standard-normal noise, sparse-exits the example's teacher compressed to 16 kB and given exits by
+\`scripts/results/sparse_with_exits.sh\` in one or two epochs: what they have learnt does not matter for power cuts.
 
-| network | units | writes | single cuts | chains | cuts in chains | divergences | write amplification | seconds |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|
+| network | charge | units | exits | writes | single cuts | chains | cuts in chains | divergences | seconds |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 TEXT
   for pair in "$@"; do
-    IFS== read -r name chains model <<< "$pair"
+    IFS== read -r name chains charge model <<< "$pair"
     "$millijoule" emit "$model" -o "$scratch/$name.c" --name net > /dev/null
-    "$millijoule" emit "$model" -o "$scratch/$name.i" --name net --intermittent --platform $platform --charge "$charge" > /dev/null
+    intermittent "$model" "$scratch/$name.i" "$charge"
     "$millijoule" powercut "$scratch/$name.i" --single --random "$chains" --json "$scratch/$name.json" > /dev/null
-    jq -r --arg n "$name" '"| \($n) | \(.units) | \(.writes) | \(.single_cuts) | \(.random_chains) | \(.random_cuts) | \(.divergences) | \(.write_amplification) | \(.seconds | floor) |"' "$scratch/$name.json"
+    jq -r --arg n "$name" --arg c "$charge" '"| \($n) | \($c) | \(.units) | \(.exits) | \(.writes) | \(.single_cuts) | \(.random_chains) | \(.random_cuts) | \(.divergences) | \(.seconds | floor) |"' "$scratch/$name.json"
   done
   cat <<TEXT
+
+With exits, single cuts are tried on every way through the network, to each exit and to the end.
+
+## Price
+
+Instructions are callgrind's of one inference to the end of the host's \`-O2\` code, code is a Cortex-M4's \`-Os\` text with
+constants; both beside continuous firmware of the same network. Least arena: the largest sum of bytes alive under C1 to C4.
 
 | network | instructions, continuous | intermittent | more | code, continuous | intermittent | more | arena | least arena |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -61,6 +73,36 @@ TEXT
     cc=$(code_bytes "$scratch/$name.c") ci=$(code_bytes "$scratch/$name.i")
     jq -r --arg n "$name" --arg c "$c" --arg i "$i" --arg cc "$cc" --arg ci "$ci" \
       '"| \($n) | \($c) | \($i) | \(((($i|tonumber) / ($c|tonumber) - 1) * 10000 | round) / 100) % | \($cc) | \($ci) | \(($ci|tonumber) - ($cc|tonumber)) B | \(.arena_bytes) | \(.arena_lower_bound_bytes) |"' "$scratch/$name.json"
+  done
+  cat <<TEXT
+
+Bytes written to non-volatile memory by one inference to the end; writes per activation byte that continuous execution
+writes, the others apart.
+
+| network | activations | by continuous execution | amplification | partial sums | commits | delivery |
+|---|---:|---:|---:|---:|---:|---:|
+TEXT
+  for pair in "$@"; do
+    name=${pair%%=*}
+    jq -r --arg n "$name" '"| \($n) | \(.activation_bytes) | \(.continuous_bytes) | \(.write_amplification * 10000 | round / 10000) | \(.partial_bytes) | \(.commit_bytes) | \(.result_bytes) |"' "$scratch/$name.json"
+  done
+  cat <<TEXT
+
+## Other memories
+
+\`--nvm bytes\` and \`--nvm words\`, \`millijoule powercut --single --random 1000\`: words that are torn are left in three ways,
+and every cut in them is followed by cuts of the recovery. Words that are written in part count whole.
+
+| network | memory | units | writes | single cuts | while recovering | divergences | amplification |
+|---|---|---:|---:|---:|---:|---:|---:|
+TEXT
+  for pair in "$@"; do
+    IFS== read -r name chains charge model <<< "$pair"
+    for nvm in bytes words; do
+      intermittent "$model" "$scratch/$name.$nvm" "$charge" --nvm $nvm
+      "$millijoule" powercut "$scratch/$name.$nvm" --single --random 1000 --json "$scratch/$name.$nvm.json" > /dev/null
+      jq -r --arg n "$name" --arg m $nvm '"| \($n) | \($m) | \(.units) | \(.writes) | \(.single_cuts) | \(.recovery_cuts) | \(.divergences) | \(.write_amplification * 10000 | round / 10000) |"' "$scratch/$name.$nvm.json"
+    done
   done
 } > "$scratch/report.md"
 mkdir -p "$(dirname "$out")"

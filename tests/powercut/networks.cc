@@ -64,7 +64,7 @@ Platform toy_platform() {
   return platform;
 }
 
-Graph small_residual_network(bool with_concat) {
+Graph small_residual_network() {
   Builder b;
   const ValueId x = b.graph.add_input("x", Type{DType::kI8, {4, 4, 2}, activation()});
   const ValueId a = b.add("conv_a", Conv2d{.pad = {1, 1, 1, 1}}, {x, b.weight({4, 3, 3, 2})});
@@ -72,11 +72,11 @@ Graph small_residual_network(bool with_concat) {
   const ValueId sum = b.add("residual", Add{}, {a, c});
   const ValueId deep = b.add("depthwise", Conv2d{.stride = {2, 2}, .pad = {1, 1, 0, 0}, .groups = 4}, {sum, b.weight({4, 3, 3, 1})});
   const ValueId pooled = b.add("pool", MaxPool{.kernel = {2, 2}, .stride = {2, 2}}, {sum});
-  const ValueId both = with_concat ? b.add("concat", Concat{2}, {deep, pooled}) : b.add("sum", Add{}, {deep, pooled});
+  const ValueId both = b.add("concat", Concat{2}, {deep, pooled});
   // Long enough to be split over several units.
-  const ValueId wide = with_concat ? b.add("pad", Pad{.before = {1, 1, 0}, .after = {1, 1, 0}}, {both}) : both;
-  const ValueId flat = b.add("flat", Reshape{{with_concat ? 128 : 16}}, {wide});
-  b.graph.outputs = {b.add("logits", Linear{}, {flat, b.weight({3, with_concat ? 128 : 16})})};
+  const ValueId wide = b.add("pad", Pad{.before = {1, 1, 0}, .after = {1, 1, 0}}, {both});
+  const ValueId flat = b.add("flat", Reshape{{128}}, {wide});
+  b.graph.outputs = {b.add("logits", Linear{}, {flat, b.weight({3, 128})})};
   return b.graph;
 }
 

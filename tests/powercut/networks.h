@@ -26,7 +26,7 @@ Platform toy_platform();
 
 /// An int8 network with a residual block, a depthwise layer, pools, a concat and a linear layer whose sums are long;
 /// small enough for all pairs of cuts.
-Graph small_residual_network(bool with_concat = true);
+Graph small_residual_network();
 
 /// An int8 network that answers at two exits and at its end, by a head that keeps a state from exit to exit.
 Graph small_exit_network();

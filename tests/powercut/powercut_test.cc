@@ -24,16 +24,13 @@ namespace {
 
 PowercutResult cut(const FirmwareFolder& folder, const PowercutOptions& options) { return cut_power(folder, options, silent_progress()); }
 
-/// Words of 16 bytes cannot hold the pieces of a concat of 4 channels.
-Graph network_for(const std::string& nvm) { return small_residual_network(nvm != "words"); }
-
 class Ports : public testing::TestWithParam<const char*> {};
 
 TEST_P(Ports, SurviveEverySingleAndManyOtherCuts) {
   const TestFolder folder;
   // Small enough that rows, columns, channels or sums are cut.
   const double charge = GetParam() == std::string("words") ? 1e-6 : 5e-8;
-  const FirmwareFolder firmware = emit_intermittent(network_for(GetParam()), folder.path() / "net", GetParam(), charge);
+  const FirmwareFolder firmware = emit_intermittent(small_residual_network(), folder.path() / "net", GetParam(), charge);
   const PowercutResult result = cut(firmware, {.single = true, .doubles = 3000, .random = 3000});
   EXPECT_EQ(result.divergences, 0) << result.first_divergence;
   EXPECT_EQ(result.isolated_units, static_cast<std::int64_t>(firmware.units.size()));
@@ -41,7 +38,10 @@ TEST_P(Ports, SurviveEverySingleAndManyOtherCuts) {
   EXPECT_EQ(result.single_cuts, result.writes * (2 + tears));
   EXPECT_GT(result.double_cuts, 1000);
   EXPECT_GT(result.random_cuts, 3000);
-  if (GetParam() != std::string("words")) {
+  // Words that are written in part count whole: ends of results, and of rows of activations.
+  if (GetParam() == std::string("words")) {
+    EXPECT_LE(result.write_amplification(), 1.25);
+  } else {
     EXPECT_EQ(result.write_amplification(), 1.0);
   }
 }
@@ -57,7 +57,7 @@ TEST_P(Ports, ComputeWhatTheEvaluatorDoes) {
     const std::string refused = error_of([&] { planned = plan_units(graph, platform, {.charge = {3e-6}, .word_bytes = word}); });
     if (!refused.empty()) {
       EXPECT_EQ(word, 16) << refused;
-      EXPECT_THAT(refused, testing::MatchesRegex("unit [0-9]+ .*: C[25]: .*"));
+      EXPECT_THAT(refused, testing::MatchesRegex("unit [0-9]+ .*: C5: its smallest tile that ends with a word of 16 bytes, .*"));
       continue;
     }
     write_firmware(folder.path() / "net", emit(planned, {.name = "net", .nvm = GetParam()}, &platform));
@@ -193,7 +193,7 @@ TEST(SeedBugs, NeedAPlace) {
 /// One machine with a firmware of its own.
 struct Device {
   explicit Device(const std::string& nvm)
-      : firmware(emit_intermittent(network_for(nvm), folder.path() / "net", nvm, nvm == "words" ? 1e-6 : 2e-7)),
+      : firmware(emit_intermittent(small_residual_network(), folder.path() / "net", nvm, nvm == "words" ? 1e-6 : 2e-7)),
         program(firmware, 1, ""),
         machine(firmware, program.copy(0)),
         input(static_cast<std::size_t>(firmware.input_bytes), std::byte{9}) {}

@@ -53,7 +53,7 @@ static const mj_sum add_2 = {.loops = {{3, 1, 1, 12}, {12, 0, 0, 1}, {12, 0, 0, 
     .out_shift = -18, .out = {-128, -128, 127}};
 
 /* 3: mean pooled -> 4 */
-static const mj_mean mean_3 = {.size = {4, 1}, .step = {1, 0}, .reduced_size = {9, 1}, .reduced_step = {4, 0},
+static const mj_mean mean_3 = {.size = {4, 1, 1}, .step = {1, 0, 0}, .reduced_size = {9, 1}, .reduced_step = {4, 0},
     .in_sum_zero = -1152, .multiplier = 954437176, .shift = -2, .out = {-128, -128, 127}};
 
 /* 4: linear logits -> 3 */
