@@ -111,7 +111,7 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
       fail("the units are planned for words of {} bytes; '{}' memory has words of {}", planned, options.nvm,
            program.nvm->word_bytes);
     }
-    called.insert({"mj_units.h", "mj_copy.c"});
+    called.insert("mj_units.h");
   }
   if (exit_count(lowered) > 0) called.insert("mj_policy.h");
   for (const LayerCode& layer : program.layers) {

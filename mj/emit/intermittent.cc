@@ -50,23 +50,23 @@ std::string case_text(std::size_t index, const KernelCall& call) {
 /// Where in a result stands which output the inference has come to, behind them all and in a word of its own.
 Bytes reached_offset(const Program& program) { return result_offsets(program).back(); }
 
-KernelCall delivery(const Program& program, std::size_t k) {
-  const Bytes offset = result_offsets(program)[k];
+/// A result is copied as it lies.
+std::string delivery_case(const Program& program, std::size_t index, std::size_t k) {
+  const ValueId output = program.graph.outputs[k];
+  const Bytes offset = result_offsets(program)[k], bytes = program.graph.type(output).bytes();
+  const std::int64_t rows = extents(program.graph, delivery_index(program.graph))[k].rows;
   const std::string to = offset == 0 ? "result" : fmt::format("result + {}", offset);
-  return {{}, "", fmt::format("mj_copy(&delivery_{}, {}, {}, {});\n", k, kTile, place_text(program.graph.outputs[k]), to)};
-}
-
-std::string delivery_boxes(const Program& program) {
-  std::string text;
-  const std::vector<Extent> calls = extents(program.graph, static_cast<std::int32_t>(program.graph.nodes.size()));
-  for (std::size_t k = 0; k < calls.size(); ++k) {
-    const std::int64_t rows = calls[k].rows;
-    const std::int64_t row = program.graph.type(program.graph.outputs[k]).bytes() / rows;
-    const std::vector<std::int64_t> size{rows, 1, 1, row}, steps{row, 0, 0, 1};
-    text += struct_definition("mj_box", fmt::format("delivery_{}", k),
-                              {{"size", braces(size)}, {"from", braces(steps)}, {"to", braces(steps)}});
+  if (rows == 1) {
+    return fmt::format("    case {}:\n      mj_store_bytes({}, {}, {}u);\n      break;\n", index, to, place_text(output), bytes);
   }
-  return text + '\n';
+  return fmt::format(R"(    case {0}: {{
+      const size_t first = (size_t)unit->tile.row0 * {3}u;
+      const size_t end = (size_t)unit->tile.row1 * {3}u;
+      mj_store_bytes({1} + first, {2} + first, end - first);
+      break;
+    }}
+)",
+                     index, to, place_text(output), bytes / rows);
 }
 
 /// `run_unit`: one case per tiling.
@@ -78,7 +78,7 @@ std::string dispatch(const Program& program) {
     const auto node = static_cast<std::size_t>(tiling.node);
     const auto part = static_cast<std::size_t>(tiling.part);
     if (tiling.node == delivery_index(graph)) {
-      cases += case_text(i, delivery(program, part));
+      cases += delivery_case(program, i, part);
     } else if (tiling.node == decision_index(graph)) {
       cases += fmt::format("    /* the answer of {} is there */\n    case {}:\n      mj_store_i8(result + {}, {});\n      break;\n",
                            comment_text(graph.value(graph.outputs[part]).name), i, reached_offset(program), part);
@@ -91,14 +91,15 @@ std::string dispatch(const Program& program) {
   return fmt::format(R"(static void run_unit({0}_state* state, uint16_t tiling, const mj_unit* unit) {{
   int8_t* arena = state->kept->arena;
   int8_t* result = state->kept->result[state->lost.position >> 15];
-{1}  switch (tiling) {{
+{1}{3}  switch (tiling) {{
 {2}    default:
       break;
   }}
 }}
 
 )",
-                     program.name, scratch ? "  int16_t* scratch = state->lost.scratch;\n" : "", cases);
+                     program.name, scratch ? "  int16_t* scratch = state->lost.scratch;\n" : "", cases,
+                     cases.find("unit->") == std::string::npos ? "  (void)unit;\n" : "");
 }
 
 std::string joules_text(std::int64_t picojoules) { return to_text(Joules{static_cast<double>(picojoules) * 1e-12}); }
@@ -295,7 +296,7 @@ static const uint8_t build[MJ_BUILD_BYTES] = {{{}}};
 
 )",
                                  units_of(program).word_bytes, build_bytes(program));
-  text += tilings(program) + delivery_boxes(program) + dispatch(program);
+  text += tilings(program) + dispatch(program);
   if (exits) {
     std::vector<std::int64_t> decisions = decision_units(graph);
     decisions.pop_back();  // the end decides nothing

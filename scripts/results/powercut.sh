@@ -3,12 +3,14 @@
 # Writes docs/results/powercut.md: firmware that survives power cuts, its proof and its price. Needs jq, valgrind and
 # arm-none-eabi-gcc.
 # usage: scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=CHARGE=MODEL...   random chains, for each int8 ONNX or TFLite file
-# scripts/results/sparse_with_exits.sh makes the network of that name.
+# scripts/results/sparse_with_exits.sh makes the network of that name. With RESULTS=DIR results are kept there, and those that
+# are there already are not measured again. THREADS=N says how many threads cut.
 set -euo pipefail
 millijoule=$(realpath "$1")
 shift
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+scratch=${RESULTS:-$(mktemp -d)}
+[ -n "${RESULTS:-}" ] || trap 'rm -rf "$scratch"' EXIT
+mkdir -p "$scratch"
 out=$(cd "$(dirname "$0")/../.." && pwd)/docs/results/powercut.md
 platform=msp430fr5994
 
@@ -31,6 +33,11 @@ intermittent() { # model folder charge arguments...
   shift 3
   "$millijoule" emit "$model" -o "$folder" --name net --intermittent --platform $platform --charge "$charge" "$@" > /dev/null
 }
+cut() { # folder json arguments...
+  local folder=$1 json=$2
+  shift 2
+  [ -s "$json" ] || "$millijoule" powercut "$folder" "$@" --threads "${THREADS:-0}" --json "$json" > /dev/null
+}
 
 head -c 1048576 /dev/urandom > "$scratch/noise"
 {
@@ -50,7 +57,7 @@ TEXT
     IFS== read -r name chains charge model <<< "$pair"
     "$millijoule" emit "$model" -o "$scratch/$name.c" --name net > /dev/null
     intermittent "$model" "$scratch/$name.i" "$charge"
-    "$millijoule" powercut "$scratch/$name.i" --single --random "$chains" --json "$scratch/$name.json" > /dev/null
+    cut "$scratch/$name.i" "$scratch/$name.json" --single --random "$chains"
     jq -r --arg n "$name" --arg c "$charge" '"| \($n) | \($c) | \(.units) | \(.exits) | \(.writes) | \(.single_cuts) | \(.random_chains) | \(.random_cuts) | \(.divergences) | \(.seconds | floor) |"' "$scratch/$name.json"
   done
   cat <<TEXT
@@ -91,16 +98,16 @@ TEXT
 ## Other memories
 
 \`--nvm bytes\` and \`--nvm words\`, \`millijoule powercut --single --random 1000\`: words that are torn are left in three ways,
-and every cut in them is followed by cuts of the recovery. Words that are written in part count whole.
+and every cut in them is followed by cuts of the recovery. Words that are written in part count whole. The first two networks.
 
 | network | memory | units | writes | single cuts | while recovering | divergences | amplification |
 |---|---|---:|---:|---:|---:|---:|---:|
 TEXT
-  for pair in "$@"; do
+  for pair in "${@:1:2}"; do
     IFS== read -r name chains charge model <<< "$pair"
     for nvm in bytes words; do
       intermittent "$model" "$scratch/$name.$nvm" "$charge" --nvm $nvm
-      "$millijoule" powercut "$scratch/$name.$nvm" --single --random 1000 --json "$scratch/$name.$nvm.json" > /dev/null
+      cut "$scratch/$name.$nvm" "$scratch/$name.$nvm.json" --single --random 1000
       jq -r --arg n "$name" --arg m $nvm '"| \($n) | \($m) | \(.units) | \(.writes) | \(.single_cuts) | \(.recovery_cuts) | \(.divergences) | \(.write_amplification * 10000 | round / 10000) |"' "$scratch/$name.$nvm.json"
     done
   done
