@@ -144,7 +144,7 @@ nlohmann::ordered_json layers_json(const std::vector<KernelRun>& runs, const Cos
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Cost& cost = runs[i].cost;
-    layers.push_back({{"layer", runs[i].layer}, {"macs", cost.macs}, {"outputs", cost.outputs}, {"gathered", cost.gathered},
+    layers.push_back({{"layer", runs[i].layer}, {"macs", cost.macs}, {"outputs", cost.outputs}, {"symbols", cost.symbols}, {"gathered", cost.gathered},
                       {"runs", cost.runs}, {"windows", cost.windows}, {"measured", runs[i].cycles}, {"fitted", fit.fitted[i]}, {"left_out", fit.left_out[i]}});
   }
   return layers;
@@ -158,8 +158,9 @@ nlohmann::ordered_json print_twin(const TwinCalibration& found, bool quiet) {
     const Errors errors = errors_of(runs, fit.left_out);
     const CostLine& line = fit.line;
     const std::pair<const char*, double> terms[] = {{"per_call", line.per_call}, {"per_mac", line.per_mac}, {"per_output", line.per_output},
-                                                    {"per_weight_byte", line.per_weight_byte}, {"per_gathered", line.per_gathered},
-                                                    {"per_run", line.per_run}, {"per_window", line.per_window}};
+                                                    {"per_weight_byte", line.per_weight_byte}, {"per_symbol", line.per_symbol},
+                                                    {"per_gathered", line.per_gathered}, {"per_run", line.per_run},
+                                                    {"per_window", line.per_window}};
     std::vector<std::string> row{kernel_name(kernel), std::to_string(runs.size())};
     nlohmann::ordered_json entry;
     for (const auto& [name, value] : terms) {
@@ -176,7 +177,7 @@ nlohmann::ordered_json print_twin(const TwinCalibration& found, bool quiet) {
   }
   if (!quiet) {
     fmt::print("{} networks on the emulated {}, {}\n\n{}\n", found.networks, found.title, found.unit,
-               table_text(std::vector<std::string>{"kernel", "layers", "call", "MAC", "output", "weight byte", "gathered", "run", "window",
+               table_text(std::vector<std::string>{"kernel", "layers", "call", "MAC", "output", "weight byte", "symbol", "gathered", "run", "window",
                                                    "mean error left out", "largest"}, rows));
   }
   return {{"machine", found.machine}, {"unit", found.unit}, {"networks", found.networks}, {"kernels", kernels}};

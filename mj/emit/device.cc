@@ -126,9 +126,9 @@ $(OUT):
 	mkdir -p $@
 
 size: $(OUT)/{0}.elf
-	@$(CROSS)size -A $< | awk '$$1 ~ /^\.(text|rodata|data)$$/ {{nvm += $$2}} $$1 ~ /^\.(data|bss|stack)$$/ {{ram += $$2}} END {{print "nvm_bytes " nvm; print "ram_bytes " ram}}'
+	@$(CROSS)size -A $< | awk '$$1 ~ /^\.(text|rodata|data|persistent)$$/ {{nvm += $$2}} $$1 ~ /^\.(data|bss|stack)$$/ {{ram += $$2}} END {{print "nvm_bytes " nvm; print "ram_bytes " ram}}'
 	@$(CROSS)size -A $(OUT)/{0}.o | awk '$$1 ~ /^\.rodata/ {{constants += $$2}} END {{print "constant_bytes " constants}}'
-	@$(CROSS)nm -S -t d $(OUT)/main.o | awk '$$4 == "state" {{print "state_bytes " $$2 + 0}}'
+	@$(CROSS)nm -S -t d $(OUT)/main.o | awk '$$4 == "state" {{print "state_bytes " $$2 + 0}} $$4 == "kept" {{print "nvm_state_bytes " $$2 + 0}}'
 
 clean:
 	rm -rf build
@@ -168,9 +168,9 @@ $(OUT):
 	mkdir -p $@
 
 size: $(OUT)/{0}.elf
-	@llvm-size -A $< | awk '$$1 ~ /^\.(text|rodata|far|data|vectors)$$/ {{nvm += $$2}} $$1 ~ /^\.(data|bss)$$/ {{ram += $$2}} END {{print "nvm_bytes " nvm; print "ram_bytes " ram + $(STACK)}}'
+	@llvm-size -A $< | awk '$$1 ~ /^\.(text|rodata|far|data|vectors|persistent)$$/ {{nvm += $$2}} $$1 ~ /^\.(data|bss)$$/ {{ram += $$2}} END {{print "nvm_bytes " nvm; print "ram_bytes " ram + $(STACK)}}'
 	@llvm-size -A $(filter %/{0}.o %/{0}_far.o,$(OBJECTS)) | awk '$$1 ~ /^\.(rodata|far)/ {{constants += $$2}} END {{print "constant_bytes " constants}}'
-	@llvm-nm -S -t d $(OUT)/main.o | awk '$$4 == "state" {{print "state_bytes " $$2 + 0}}'
+	@llvm-nm -S -t d $(OUT)/main.o | awk '$$4 == "state" {{print "state_bytes " $$2 + 0}} $$4 == "kept" {{print "nvm_state_bytes " $$2 + 0}}'
 
 clean:
 	rm -rf build

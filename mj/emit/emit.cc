@@ -2,6 +2,7 @@
 #include "mj/emit/emit.h"
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
 #include "mj/base/error.h"
@@ -74,6 +75,14 @@ std::vector<LayerCode> print_layers(const Graph& graph) {
   return layers;
 }
 
+/// An estimate stands for continuous firmware; here activations lie in non-volatile memory.
+Estimate intermittent_estimate(const Program& program, const Platform& platform, const Estimate& continuous) {
+  Estimate estimate = continuous;
+  estimate.nvm_bytes += nonvolatile_bytes(program);
+  estimate.ram_bytes = volatile_bytes(program) + static_cast<Bytes>(platform.stack_bytes.value);
+  return estimate;
+}
+
 }  // namespace
 
 std::vector<ValueId> stored_constants(const Graph& graph) {
@@ -132,6 +141,10 @@ Firmware emit(const Graph& lowered, const EmitOptions& options, const Platform* 
   firmware[program.name + ".c"] = print_code(program);
   firmware["main.c"] = print_driver(program);
   firmware["Makefile"] = print_makefile(program);
+  std::optional<Estimate> own;
+  if (is_intermittent(program) && platform && estimate) {
+    estimate = &own.emplace(intermittent_estimate(program, *platform, *estimate));
+  }
   firmware["README.md"] = print_readme(program, platform, estimate);
   firmware["manifest.json"] = print_manifest(program, platform, estimate);
   if (!program.far.empty()) firmware[program.name + "_far.S"] = print_far_weights(lowered, program.far);

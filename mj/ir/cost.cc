@@ -2,6 +2,7 @@
 #include "mj/ir/cost.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <variant>
 
@@ -163,8 +164,15 @@ void count_encoded(const Graph& graph, const Node& node, const Value& weight, Co
   result.symbols = times(size.symbols, places);
   if (is_depthwise(graph, node)) return;
   const auto* conv = std::get_if<Conv2d>(&node.op);
-  result.kernel = conv ? Kernel::kConvEncoded : Kernel::kLinearEncoded;
+  result.kernel = conv ? conv_kernel(weight.encoding) : linear_kernel(weight.encoding);
   if (conv) result.gathered = times(places, times(conv->groups, weight.type.count() / channels));
+}
+
+/// The kernel of that encoding, where `first` is that of the first that is not plain.
+Kernel encoded_kernel(Kernel first, Encoding encoding) {
+  const auto all = all_encodings();
+  const auto at = std::find(all.begin() + 1, all.end(), encoding) - (all.begin() + 1);
+  return static_cast<Kernel>(static_cast<std::ptrdiff_t>(first) + at);
 }
 
 /// Constants that are learnt: read by some node, but not the running statistics of a batch-norm.
@@ -184,41 +192,19 @@ std::vector<ValueId> parameters(const Graph& graph) {
 }  // namespace
 
 const char* kernel_name(Kernel kernel) {
-  switch (kernel) {
-    case Kernel::kConv:
-      return "conv";
-    case Kernel::kDepthwise:
-      return "depthwise";
-    case Kernel::kLinear:
-      return "linear";
-    case Kernel::kConvEncoded:
-      return "conv_encoded";
-    case Kernel::kLinearEncoded:
-      return "linear_encoded";
-    case Kernel::kPool:
-      return "pool";
-    case Kernel::kMaxPool:
-      return "max_pool";
-    case Kernel::kMean:
-      return "mean";
-    case Kernel::kElementwise:
-      return "elementwise";
-    case Kernel::kProduct:
-      return "product";
-    case Kernel::kTable:
-      return "table";
-    case Kernel::kMove:
-      return "move";
-    case Kernel::kSoftmax:
-      return "softmax";
-    case Kernel::kNone:
-      return "none";
-  }
-  MJ_CHECK(!"unknown kernel");
-  return "";
+  static constexpr std::array<const char*, kKernelCount> kNames{
+      "conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "max_pool", "mean", "elementwise", "product",
+      "table", "move", "softmax", "none",
+      "conv_dense_int4", "conv_bitmap_int8", "conv_bitmap_int4", "conv_relative_int8", "conv_relative_int4", "conv_block4_int8",
+      "conv_block4_int4",
+      "linear_dense_int4", "linear_bitmap_int8", "linear_bitmap_int4", "linear_relative_int8", "linear_relative_int4",
+      "linear_block4_int8", "linear_block4_int4"};
+  return kNames.at(static_cast<std::size_t>(kernel));
 }
 
 Kernel general_kernel(Kernel kernel) {
+  if (kernel >= Kernel::kLinearDenseInt4) return Kernel::kLinearEncoded;
+  if (kernel >= Kernel::kConvDenseInt4) return Kernel::kConvEncoded;
   switch (kernel) {
     case Kernel::kMaxPool:
     case Kernel::kMean:
@@ -230,6 +216,12 @@ Kernel general_kernel(Kernel kernel) {
       return kernel;
   }
 }
+
+Kernel conv_kernel(Encoding encoding) { return encoding.plain() ? Kernel::kConv : encoded_kernel(Kernel::kConvDenseInt4, encoding); }
+Kernel linear_kernel(Encoding encoding) {
+  return encoding.plain() ? Kernel::kLinear : encoded_kernel(Kernel::kLinearDenseInt4, encoding);
+}
+bool copies_windows(Kernel kernel) { return kernel == Kernel::kConv || general_kernel(kernel) == Kernel::kConvEncoded; }
 
 Cost cost(const Graph& graph, const Node& node) {
   const Work work = std::visit(Counter(graph, node), node.op);

@@ -14,7 +14,7 @@ enum class Kernel : std::uint8_t {
   kConv,       ///< conv2d that sums over channels
   kDepthwise,  ///< conv2d with one input channel per group
   kLinear,
-  kConvEncoded,    ///< conv2d and linear whose weights are not stored as plain int8
+  kConvEncoded,    ///< stand for conv2d and linear with weights of any encoding but plain int8
   kLinearEncoded,
   kPool,         ///< avg_pool
   kMaxPool,
@@ -25,15 +25,35 @@ enum class Kernel : std::uint8_t {
   kMove,         ///< copies: concat, transpose, pad, slice
   kSoftmax,
   kNone,  ///< costs nothing when executed (reshape)
+  // Conv2d and linear by the encoding of their weights: all of `all_encodings()` but plain int8, in its order.
+  kConvDenseInt4,
+  kConvBitmapInt8,
+  kConvBitmapInt4,
+  kConvRelativeInt8,
+  kConvRelativeInt4,
+  kConvBlock4Int8,
+  kConvBlock4Int4,
+  kLinearDenseInt4,
+  kLinearBitmapInt8,
+  kLinearBitmapInt4,
+  kLinearRelativeInt8,
+  kLinearRelativeInt4,
+  kLinearBlock4Int8,
+  kLinearBlock4Int4,
 };
-inline constexpr int kKernelCount = 14;
+inline constexpr int kKernelCount = 28;
 
 /// "conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "max_pool", "mean", "elementwise", "product",
-/// "table", "move", "softmax", "none".
+/// "table", "move", "softmax", "none", "conv_dense_int4", ..., "linear_block4_int4".
 const char* kernel_name(Kernel kernel);
 /// The kernel that stands for one that a platform says nothing about: pool for max_pool and mean, elementwise for product
-/// and table, itself for all others.
+/// and table, conv_encoded and linear_encoded for those of each encoding, itself for all others.
 Kernel general_kernel(Kernel kernel);
+/// Of a conv2d that sums over channels, or of a linear, whose weights are stored so.
+Kernel conv_kernel(Encoding encoding);
+Kernel linear_kernel(Encoding encoding);
+/// Whether it copies the windows of an image one by one, each for all output channels: a conv2d that sums over channels.
+bool copies_windows(Kernel kernel);
 
 /// Counts of one node for one sample; what energy and latency are computed from.
 struct Cost {

@@ -382,7 +382,7 @@ std::int64_t share_of(std::int64_t amount, std::int64_t size, std::int64_t of) {
 /// of a tile; what other kernels spare at the border, a tile in the middle does not.
 void count_windows(const Cost& total, Cost& out, const Tile& tile, const Extent& extent) {
   const std::int64_t rows = tile.row1 - tile.row0, columns = tile.col1 - tile.col0;
-  if (total.kernel == Kernel::kConv || total.kernel == Kernel::kConvEncoded) {
+  if (copies_windows(total.kernel)) {
     out.gathered = share_of(share_of(total.gathered, rows, extent.rows), columns, extent.columns);
     out.runs = share_of(share_of(total.runs, rows, extent.rows), columns, extent.columns);
     out.windows = share_of(share_of(total.windows, rows, extent.rows), columns, extent.columns);

@@ -53,7 +53,7 @@ double rounding_error(int bits, double mean_square, double largest) {
 /// What a weight takes and asks for, as `choose_encodings` will store it.
 struct Stored {
   double bytes = 0, values = 0, symbols = 0;
-  bool plain = false;
+  Encoding encoding;
 };
 
 /// Of a weight of `rows` rows with these elements not zero in the sampled rows.
@@ -69,7 +69,7 @@ Stored stored_estimate(const std::vector<std::int8_t>& sample, std::size_t sampl
   }
   const double all = static_cast<double>(rows) / static_cast<double>(sampled);
   return {static_cast<double>(size.bytes) * all, static_cast<double>(size.values) * all, static_cast<double>(size.symbols) * all,
-          encoding.plain()};
+          encoding};
 }
 
 /// A pattern of zeros of this density, spread as by chance.
@@ -315,13 +315,12 @@ std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std
   const auto energy = [&](bool convolves, double positions, double channels, double window, const Stored& stored) {
     Cost cost;
     cost.kernel = grouped            ? Kernel::kDepthwise
-                  : !stored.plain    ? (convolves ? Kernel::kConvEncoded : Kernel::kLinearEncoded)
-                  : convolves        ? Kernel::kConv
-                                     : Kernel::kLinear;
+                  : convolves        ? conv_kernel(stored.encoding)
+                                     : linear_kernel(stored.encoding);
     cost.macs = std::llround(stored.values * positions);
     cost.outputs = std::llround(channels * positions);
     cost.weight_bytes = std::llround(stored.bytes + channels * kChannelBytes);
-    if (!stored.plain) {
+    if (!stored.encoding.plain()) {
       cost.symbols = std::llround(stored.symbols * positions);
       if (convolves) cost.gathered = std::llround(window * positions);
     }
@@ -332,7 +331,7 @@ std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std
   if (layer.fixed) {
     const double weights = outputs * static_cast<double>(depth);
     options.push_back({0, weights + outputs * kChannelBytes,
-                       energy(layer.conv, places, outputs, static_cast<double>(depth), {weights, weights, 0, true})});
+                       energy(layer.conv, places, outputs, static_cast<double>(depth), {weights, weights, 0, {}})});
     return options;
   }
 

@@ -93,7 +93,7 @@ class Planner {
     const auto& line = platform_.kernels[static_cast<std::size_t>(cost.kernel)];
     const double fixed = (platform_.units.per_unit + line.per_call) * joules_per_cycle_;
     // A tile that holds some of the channels gathers the windows of all.
-    const bool gathers = tiling.channels < extent.channels && (cost.kernel == Kernel::kConv || cost.kernel == Kernel::kConvEncoded);
+    const bool gathers = tiling.channels < extent.channels && copies_windows(cost.kernel);
     const double known = (line.per_gathered * static_cast<double>(cost.gathered) + line.per_run * static_cast<double>(cost.runs) +
                           line.per_window * static_cast<double>(cost.windows)) *
                          joules_per_cycle_ / energy;

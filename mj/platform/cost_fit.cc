@@ -12,6 +12,7 @@ std::vector<double> terms_of(const Cost& cost) {
           static_cast<double>(cost.macs),
           static_cast<double>(cost.outputs),
           static_cast<double>(cost.weight_bytes),
+          static_cast<double>(cost.symbols),
           static_cast<double>(cost.gathered),
           static_cast<double>(cost.runs),
           static_cast<double>(cost.windows)};
@@ -19,7 +20,7 @@ std::vector<double> terms_of(const Cost& cost) {
 
 CostLine line_of(const std::vector<double>& terms) {
   return {.per_call = terms[0], .per_mac = terms[1], .per_output = terms[2], .per_weight_byte = terms[3],
-          .per_gathered = terms[4], .per_run = terms[5], .per_window = terms[6], .source = {}};
+          .per_symbol = terms[4], .per_gathered = terms[5], .per_run = terms[6], .per_window = terms[7], .source = {}};
 }
 
 }  // namespace

@@ -86,6 +86,8 @@ std::string describe(const Platform& platform) {
     const auto kernel = static_cast<Kernel>(k);
     if (kernel == Kernel::kNone) continue;
     const CostLine& line = platform.kernels[static_cast<std::size_t>(k)];
+    // Encodings of which the description says nothing are in the line that stands for all.
+    if (kernel > Kernel::kNone && line == platform.kernels[static_cast<std::size_t>(general_kernel(kernel))]) continue;
     lines.push_back({kernel_name(kernel), number_text(line.per_call), number_text(line.per_mac),
                      number_text(line.per_output), number_text(line.per_weight_byte), number_text(line.per_symbol),
                      number_text(line.per_gathered), number_text(line.per_run), number_text(line.per_window),

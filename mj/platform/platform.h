@@ -20,6 +20,8 @@ struct Source {
   enum class Kind { kDatasheet, kMeasured, kEmulated, kAssumed };
   Kind kind = Kind::kAssumed;
   std::string text;  ///< document, or who measured it and how, or what was run on an emulated device
+
+  bool operator==(const Source&) const = default;
 };
 /// "datasheet: ...", "measured: ..." or "assumed: ...", as descriptions have it.
 std::string to_text(const Source& source);
@@ -44,6 +46,8 @@ struct CostLine {
   Bytes code_bytes = 0;      ///< machine code of the general kernel, counted once when a network uses it
   Bytes bytes_per_call = 0;  ///< the description of a layer and the code that calls the kernel, per node
   Source source;
+
+  bool operator==(const CostLine&) const = default;
 };
 
 /// Cycles that intermittent execution adds: per unit of work (finding it, calling its kernel, committing it) and per

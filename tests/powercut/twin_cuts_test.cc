@@ -95,6 +95,15 @@ TEST_P(Msp430SeedBugs, AreCaught) {
 INSTANTIATE_TEST_SUITE_P(All, Msp430SeedBugs,
                          testing::Values("in-place-residual", "commit-before-data", "in-place-partials", "stale-volatile-cache"));
 
+TEST_F(Msp430Cuts, EveryBoundaryOfANetworkWithExitsIsSurvived) {
+  const FirmwareFolder firmware = emit_intermittent(small_exit_network(), folder_.path() / "net", "fram", 1e-7, "msp430");
+  ASSERT_EQ(firmware.decisions.size(), 2u);
+  const TwinCutResult result = cut(firmware, {.units = false, .every = 1, .random = 500});
+  EXPECT_EQ(result.divergences, 0) << result.first_divergence;
+  EXPECT_EQ(result.single_cuts, result.instructions);
+  EXPECT_EQ(result.cut_units, static_cast<std::int64_t>(firmware.units.size()));
+}
+
 class M4Cuts : public testing::Test {
  protected:
   void SetUp() override {
@@ -110,6 +119,13 @@ TEST_F(M4Cuts, EveryBoundaryOfOneUnitOfEveryKindIsSurvived) {
   EXPECT_GT(result.single_cuts, 10 * result.restarts);
   EXPECT_GE(result.restarts, result.cut_units);
   EXPECT_GT(result.random_cuts, 10);
+}
+
+TEST_F(M4Cuts, EveryUnitKindOfANetworkWithExitsIsSurvived) {
+  const FirmwareFolder firmware = emit_intermittent(small_exit_network(), folder_.path() / "net", "fram", 2e-7, "cortex-m");
+  const TwinCutResult result = cut(firmware, {.random = 10});
+  EXPECT_EQ(result.divergences, 0) << result.first_divergence;
+  EXPECT_GE(result.restarts, result.cut_units);
 }
 
 TEST_F(M4Cuts, FindAPlantedFault) {

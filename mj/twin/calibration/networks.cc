@@ -7,8 +7,10 @@
 #include <cmath>
 #include <initializer_list>
 #include <utility>
+#include <variant>
 
 #include "mj/base/random.h"
+#include "mj/ir/encoding.h"
 #include "mj/ir/memory.h"
 #include "mj/ir/tensor.h"
 #include "mj/pass/lower.h"
@@ -166,6 +168,28 @@ Graph others(Maker& maker) {
 
 }  // namespace
 
+Graph with_encoded_weights(Graph graph, Encoding encoding, std::span<const double> densities, std::uint64_t seed) {
+  RandomStream random(seed, 0xe4c);
+  for (const Node& node : graph.nodes) {
+    const auto* conv = std::get_if<Conv2d>(&node.op);
+    if (!conv && !std::holds_alternative<Linear>(node.op)) continue;
+    Value& weight = graph.value(node.inputs[1]);
+    const std::int64_t depth = weight.type.count() / weight.type.shape[0];
+    const bool depthwise = conv && conv->groups > 1 && weight.type.shape[3] == 1;
+    if (depthwise || !refusal(depth, encoding).empty()) continue;
+    const double density = encoding.layout == Layout::kDense ? 1 : densities[random.below(densities.size())];
+    std::vector<std::int8_t> elements;
+    bool kept = true;
+    for (const std::int8_t e : weight.data.as<std::int8_t>()) {
+      if (encoding.layout != Layout::kBlock4 || elements.size() % 4 == 0) kept = random.uniform() < density;
+      elements.push_back(static_cast<std::int8_t>(!kept ? 0 : encoding.bits == 4 ? e >> 4 : e));
+    }
+    weight.data = Constant::of<std::int8_t>(elements);
+    weight.encoding = encoding;
+  }
+  return graph;
+}
+
 std::vector<CalibrationNetwork> calibration_networks(std::int64_t most_bytes, std::uint64_t seed) {
   struct Kind {
     const char* name;
@@ -174,15 +198,23 @@ std::vector<CalibrationNetwork> calibration_networks(std::int64_t most_bytes, st
   };
   static constexpr Kind kKinds[] = {{"convolutions", convolutions, 8}, {"separable", separable, 8}, {"classifier", classifier, 4},
                                     {"pools", pools, 4}, {"others", others, 4}};
+  static constexpr double kDensities[] = {0.6, 0.4, 0.25, 0.12, 0.05};
+  static constexpr Kind kEncodedKinds[] = {{"convolutions", convolutions, 3}, {"classifier", classifier, 3}};
   std::vector<CalibrationNetwork> networks;
   std::uint64_t number = 0;
-  for (const Kind& kind : kKinds) {
+  const auto make = [&](const Kind& kind, const std::string& prefix, Encoding encoding) {
     for (int made = 0; made < kind.count;) {
       Maker maker(seed, number++);
       Graph graph = kind.make(maker);
       if (state_bytes(graph) > most_bytes) continue;
-      networks.push_back({fmt::format("{}{}", kind.name, ++made), std::move(graph)});
+      if (!encoding.plain()) graph = with_encoded_weights(std::move(graph), encoding, kDensities, seed + number);
+      networks.push_back({fmt::format("{}{}{}", prefix, kind.name, ++made), std::move(graph)});
     }
+  };
+  for (const Kind& kind : kKinds) make(kind, "", {});
+  for (const Encoding encoding : all_encodings()) {
+    if (encoding.plain()) continue;
+    for (const Kind& kind : kEncodedKinds) make(kind, fmt::format("{}_", encoding_name(encoding)), encoding);
   }
   return networks;
 }

@@ -144,7 +144,21 @@ TEST(Cost, KernelNames) {
   for (int i = 0; i < kKernelCount; ++i) names.insert(kernel_name(static_cast<Kernel>(i)));
   EXPECT_EQ(names,
             (std::set<std::string>{"conv", "depthwise", "linear", "conv_encoded", "linear_encoded", "pool", "max_pool", "mean", "elementwise", "product",
-                                   "table", "move", "softmax", "none"}));
+                                   "table", "move", "softmax", "none",
+                                   "conv_dense_int4", "conv_bitmap_int8", "conv_bitmap_int4", "conv_relative_int8", "conv_relative_int4",
+                                   "conv_block4_int8", "conv_block4_int4", "linear_dense_int4", "linear_bitmap_int8", "linear_bitmap_int4",
+                                   "linear_relative_int8", "linear_relative_int4", "linear_block4_int8", "linear_block4_int4"}));
+  for (const Encoding encoding : all_encodings()) {
+    SCOPED_TRACE(encoding_name(encoding));
+    const std::string suffix = encoding.plain() ? "" : "_" + std::string(encoding_name(encoding));
+    EXPECT_EQ(kernel_name(conv_kernel(encoding)), "conv" + suffix);
+    EXPECT_EQ(kernel_name(linear_kernel(encoding)), "linear" + suffix);
+    EXPECT_EQ(general_kernel(conv_kernel(encoding)), encoding.plain() ? Kernel::kConv : Kernel::kConvEncoded);
+    EXPECT_EQ(general_kernel(linear_kernel(encoding)), encoding.plain() ? Kernel::kLinear : Kernel::kLinearEncoded);
+    EXPECT_TRUE(copies_windows(conv_kernel(encoding)));
+    EXPECT_FALSE(copies_windows(linear_kernel(encoding)));
+  }
+  EXPECT_FALSE(copies_windows(Kernel::kDepthwise));
 }
 
 TEST(Cost, CountsWhatWindowsReadAsALoopDoes) {
@@ -220,7 +234,7 @@ TEST(Cost, EncodedWeightsCountWhatIsStored) {
   EXPECT_EQ(plain, (Cost{.kernel = Kernel::kConv, .macs = 972, .outputs = 54, .weight_bytes = 108, .activation_in_bytes = 100,
                          .activation_out_bytes = 54, .gathered = 9 * 2 * 18, .runs = 9 * 2 * 3, .windows = 9 * 2}));
   const Cost relative = counts({Layout::kRelative, 8});
-  EXPECT_EQ(relative, (Cost{.kernel = Kernel::kConvEncoded, .macs = 324, .outputs = 54, .weight_bytes = 6 * 13,
+  EXPECT_EQ(relative, (Cost{.kernel = Kernel::kConvRelativeInt8, .macs = 324, .outputs = 54, .weight_bytes = 6 * 13,
                             .activation_in_bytes = 100, .activation_out_bytes = 54, .symbols = 324, .gathered = 9 * 2 * 18, .runs = 9 * 2 * 3, .windows = 9 * 2}));
   const Cost bitmap = counts({Layout::kBitmap, 4});
   EXPECT_EQ(bitmap.weight_bytes, 6 * (3 + 3));

@@ -14,13 +14,14 @@ namespace {
 
 /// What a kernel with this line would take for random layers.
 std::vector<KernelRun> runs_of(const CostLine& line, int count, double noise) {
-  RandomStream random(11);
+  RandomStream random(11), symbols(12);
   std::vector<KernelRun> runs;
   for (int i = 0; i < count; ++i) {
     const auto draw = [&](std::uint64_t most) { return static_cast<std::int64_t>(1 + random.below(most)); };
     Cost cost{.kernel = Kernel::kConv, .macs = draw(100000), .outputs = draw(3000), .weight_bytes = draw(5000), .gathered = draw(20000), .runs = draw(2000)};
+    cost.symbols = static_cast<std::int64_t>(symbols.below(60000));
     const double cycles = line.per_call + line.per_mac * static_cast<double>(cost.macs) + line.per_output * static_cast<double>(cost.outputs) +
-                          line.per_weight_byte * static_cast<double>(cost.weight_bytes) +
+                          line.per_weight_byte * static_cast<double>(cost.weight_bytes) + line.per_symbol * static_cast<double>(cost.symbols) +
                           line.per_gathered * static_cast<double>(cost.gathered) + line.per_run * static_cast<double>(cost.runs);
     runs.push_back({"layer", cost, cycles * (1 + noise * (random.uniform() - 0.5))});
   }
@@ -28,13 +29,14 @@ std::vector<KernelRun> runs_of(const CostLine& line, int count, double noise) {
 }
 
 TEST(CostFit, FindsTheLineThatMadeTheRuns) {
-  const CostLine made{.per_call = 900, .per_mac = 11.7, .per_output = 210, .per_gathered = 9, .per_run = 77, .source = {}};
+  const CostLine made{.per_call = 900, .per_mac = 11.7, .per_output = 210, .per_symbol = 4.5, .per_gathered = 9, .per_run = 77, .source = {}};
   const auto runs = runs_of(made, 40, 0);
   const CostFit fit = fit_cost_line(runs);
   EXPECT_NEAR(fit.line.per_call, made.per_call, 1);
   EXPECT_NEAR(fit.line.per_mac, made.per_mac, 1e-3);
   EXPECT_NEAR(fit.line.per_output, made.per_output, 1e-2);
   EXPECT_NEAR(fit.line.per_weight_byte, 0, 1e-2);
+  EXPECT_NEAR(fit.line.per_symbol, made.per_symbol, 1e-2);
   EXPECT_NEAR(fit.line.per_gathered, made.per_gathered, 1e-2);
   EXPECT_NEAR(fit.line.per_run, made.per_run, 1e-1);
   for (std::size_t i = 0; i < runs.size(); ++i) {

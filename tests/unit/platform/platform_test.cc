@@ -106,6 +106,16 @@ TEST(Platform, MayGiveLinesOfEncodedWeights) {
   EXPECT_EQ(given.per_symbol, 8.5);
   EXPECT_EQ(given.per_gathered, 9);
   EXPECT_EQ(given.source.text, "conv_encoded");
+  // The line that stands for all encodings gives way to one's own.
+  const std::string own = more + kernel_lines("conv_bitmap_int4", 90);
+  EXPECT_EQ(line(good() + own, Kernel::kConvRelativeInt8), given);
+  EXPECT_EQ(line(good() + own, Kernel::kConvBitmapInt4).per_mac, 92.5);
+  EXPECT_EQ(line(good() + own, Kernel::kLinearBitmapInt4).per_mac, 32.5);
+  const auto rows = [](const std::string& toml, const std::string& name) {
+    return describe(parse_platform(toml, "toy", "toy.toml")).find(name) != std::string::npos;
+  };
+  EXPECT_TRUE(rows(good() + own, "conv_bitmap_int4"));
+  EXPECT_FALSE(rows(good() + own, "conv_relative_int8"));
 }
 
 TEST(Platform, NamesTheNearestKey) {
@@ -127,8 +137,10 @@ TEST(Platform, NamesTheNearestKey) {
   // What runs nothing has no cost to give.
   EXPECT_EQ(
       parse_error(good() + kernel_lines("none", 1)),
-      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, conv_encoded, depthwise, elementwise, linear, "
-      "linear_encoded, max_pool, mean, move, pool, product, softmax, table");
+      "toy.toml:68: unknown key 'none' in [kernel]; known keys: conv, conv_bitmap_int4, conv_bitmap_int8, conv_block4_int4, "
+      "conv_block4_int8, conv_dense_int4, conv_encoded, conv_relative_int4, conv_relative_int8, depthwise, elementwise, linear, "
+      "linear_bitmap_int4, linear_bitmap_int8, linear_block4_int4, linear_block4_int8, linear_dense_int4, linear_encoded, "
+      "linear_relative_int4, linear_relative_int8, max_pool, mean, move, pool, product, softmax, table");
 }
 
 TEST(Platform, NamesWhatIsMissing) {
