@@ -23,7 +23,7 @@
 #include MJ_PORT_HEADER
 #elif defined(__MSP430__)
 #include "mj_port_msp430.h"
-#elif defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE) && defined(__GNUC__)
+#elif defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #include "mj_port_arm_dsp.h"
 #else
 #include "mj_port_generic.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT-0 */
 /*
- * Arm cores with the DSP extension (Cortex-M4, M7, M33): two products per SMLAD. Sign extension takes bytes 0 and 2, or 1
+ * Arm cores with the DSP extension (Cortex-M4, M7, M33, M55): two products per SMLAD. Sign extension takes bytes 0 and 2, or 1
  * and 3, of a word of weights, so the numbers of a window are put in that order once (mj_arrange), for all channels.
  */
 #ifndef MJ_PORT_ARM_DSP_H

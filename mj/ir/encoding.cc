@@ -84,8 +84,16 @@ EncodedSize dense_size(Row row, int bits) {
 }
 
 EncodedSize bitmap_size(Row row, int bits) {
-  const auto values = ssize(row) - std::count(row.begin(), row.end(), std::int8_t{0});
-  return {up(ssize(row), kGroup) + value_bytes(values, bits), values, ssize(row)};
+  constexpr std::int64_t kPerByte = 3;  // to read it and go on behind it, in steps of a bit, on an MSP430
+  std::int64_t values = 0, symbols = 0;
+  for (std::int64_t i = 0; i < ssize(row); i += kGroup) {
+    std::int64_t last = 0;
+    for (std::int64_t k = i; k < std::min(i + kGroup, ssize(row)); ++k) {
+      if (row[static_cast<std::size_t>(k)] != 0) ++values, last = k - i + 1;
+    }
+    symbols += kPerByte + last;
+  }
+  return {up(ssize(row), kGroup) + value_bytes(values, bits), values, symbols};
 }
 
 EncodedSize relative_size(Row row, int bits) {

@@ -45,8 +45,8 @@ std::optional<Encoding> find_encoding(std::string_view name);
 struct EncodedSize {
   Bytes bytes = 0;           ///< values, indices and counts: exactly the constant in the emitted C
   std::int64_t values = 0;   ///< stored elements that are multiplied
-  std::int64_t symbols = 0;  ///< steps of decoding: elements of a bitmap, entries of kRelative and kBlock4, bytes of
-                             ///< kDense with 4 bits
+  std::int64_t symbols = 0;  ///< steps of decoding: entries of kRelative and kBlock4, bytes of kDense with 4 bits, and of
+                             ///< each byte of a bitmap three for itself and the bits up to the last that is set
 
   bool operator==(const EncodedSize&) const = default;
 };

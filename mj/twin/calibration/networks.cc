@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "mj/base/random.h"
+#include "mj/emit/far.h"
 #include "mj/ir/encoding.h"
 #include "mj/ir/memory.h"
 #include "mj/ir/tensor.h"
@@ -207,7 +208,11 @@ std::vector<CalibrationNetwork> calibration_networks(std::int64_t most_bytes, st
       Maker maker(seed, number++);
       Graph graph = kind.make(maker);
       if (state_bytes(graph) > most_bytes) continue;
-      if (!encoding.plain()) graph = with_encoded_weights(std::move(graph), encoding, kDensities, seed + number);
+      if (!encoding.plain()) {
+        graph = with_encoded_weights(std::move(graph), encoding, kDensities, seed + number);
+        // Beyond the MSP430's near memory decoding has no assembler loops, and costs up to three times as much.
+        if (!far_weights(graph, "msp430").empty()) continue;
+      }
       networks.push_back({fmt::format("{}{}{}", prefix, kind.name, ++made), std::move(graph)});
     }
   };

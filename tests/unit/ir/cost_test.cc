@@ -239,7 +239,7 @@ TEST(Cost, EncodedWeightsCountWhatIsStored) {
   const Cost bitmap = counts({Layout::kBitmap, 4});
   EXPECT_EQ(bitmap.weight_bytes, 6 * (3 + 3));
   EXPECT_EQ(bitmap.macs, 324);
-  EXPECT_EQ(bitmap.symbols, 972);
+  EXPECT_EQ(bitmap.symbols, 9 * 6 * (3 * 3 + 7 + 8)) << "bytes of 01001001, 10010010 and 00, the lowest bit first";
   const Graph graph = sparse_conv({Layout::kRelative, 8});
   EXPECT_EQ(total_macs(graph), 324);
   EXPECT_EQ(parameter_count(graph), 108);

@@ -141,8 +141,8 @@ TEST(Encoding, SizesCountWhatIsMultipliedAndDecoded) {
   const Elements row = row_of(40, {{0, 5}, {1, 5}, {35, -3}});
   EXPECT_EQ(encoded_size(row, 1, {}), (EncodedSize{40, 40, 0}));
   EXPECT_EQ(encoded_size(row, 1, kDense4), (EncodedSize{20, 40, 20}));
-  EXPECT_EQ(encoded_size(row, 1, kBitmap8), (EncodedSize{8, 3, 40}));
-  EXPECT_EQ(encoded_size(row, 1, kBitmap4), (EncodedSize{7, 3, 40}));
+  EXPECT_EQ(encoded_size(row, 1, kBitmap8), (EncodedSize{8, 3, 5 * 3 + 2 + 4})) << "bytes of 3, 0, 0, 0 and 8";
+  EXPECT_EQ(encoded_size(row, 1, kBitmap4), (EncodedSize{7, 3, 5 * 3 + 2 + 4}));
   EXPECT_EQ(encoded_size(row, 1, kRelative8), (EncodedSize{7, 3, 3}));
   EXPECT_EQ(encoded_size(row, 1, kRelative4), (EncodedSize{5, 3, 4}));
   EXPECT_EQ(encoded_size(row, 1, kBlock8), (EncodedSize{11, 8, 2}));
