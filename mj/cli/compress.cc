@@ -124,7 +124,7 @@ void add_compress(CLI::App& app) {
   command.add_option("--data", options->job.data, "data set: fashion-mnist, cifar10:DIR, ... (docs/data.md)")->required()->type_name("SET");
   command.add_option("-o,--output", options->output, "file for the compressed int8 network (ONNX)")->required()->type_name("FILE");
   command.add_option("--float", options->float_output, "file for the same network in float, its weights as compressed")->type_name("FILE");
-  command.add_option("--nvm", options->nvm, "most exported bytes: weights, indices, scales, biases, tables; code comes on top")->type_name("SIZE");
+  command.add_option("--nvm", options->nvm, "most exported bytes: weights, indices, scales, biases, tables, descriptions of layers; code comes on top")->type_name("SIZE");
   command.add_option("--ram", options->ram, "most volatile memory, stack included")->type_name("SIZE");
   command.add_option("--energy", options->energy, "most energy of one inference")->type_name("ENERGY");
   command.add_option("--platform", options->platform, "device whose energy and memory are counted")->type_name("NAME");

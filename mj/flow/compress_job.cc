@@ -34,7 +34,7 @@ CompressJobResult run_compress_job(const Graph& network, const CompressJob& job,
   result.energy_before = plain.energy;
   if (meets(limits, plain)) {
     result.nothing_to_do = true;
-    result.exported_bytes = plain.constant_bytes, result.nvm_bytes = plain.nvm_bytes, result.ram_bytes = plain.ram_bytes;
+    result.exported_bytes = plain.exported_bytes, result.nvm_bytes = plain.nvm_bytes, result.ram_bytes = plain.ram_bytes;
     result.energy = plain.energy;
     return result;
   }
@@ -48,7 +48,7 @@ CompressJobResult run_compress_job(const Graph& network, const CompressJob& job,
   result.graph = std::move(compressed.graph);
   result.lowered = quantize_on(result.graph, split.train, kCalibrationImages, 0, training.seed);
   const Estimate after = estimate(result.lowered, platform);
-  result.exported_bytes = after.constant_bytes;
+  result.exported_bytes = after.exported_bytes;
   result.nvm_bytes = after.nvm_bytes, result.ram_bytes = after.ram_bytes, result.energy = after.energy;
   result.validation_accuracy = run_set(result.lowered, split.validation, "validating int8", progress).accuracy[0];
   result.layers = layer_report(network, result.lowered, compressed.search, after);

@@ -37,7 +37,7 @@ WeightForms fixed_forms(const Graph& shadow, const WeightForms& forms, const Com
   double low = 0.3, high = 1.3;
   if (const Estimate least = cost_at(low); !meets(limits, least)) {
     fail("the limits are missed after training: the fewest weights kept still take {} exported, {} of RAM and {}; a little more of "
-         "what binds is needed", bytes_text(least.constant_bytes), bytes_text(least.ram_bytes), to_text(least.energy));
+         "what binds is needed", bytes_text(least.exported_bytes), bytes_text(least.ram_bytes), to_text(least.energy));
   }
   for (int step = 0; step < 10; ++step) {
     const double middle = (low + high) / 2;

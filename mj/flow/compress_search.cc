@@ -189,12 +189,12 @@ Estimate formed_estimate(const Graph& shadow, const WeightForms& forms, const Pl
 }
 
 bool meets(const CompressLimits& limits, const Estimate& estimate) {
-  return (!limits.nvm || estimate.constant_bytes <= *limits.nvm) && (!limits.ram || estimate.ram_bytes <= *limits.ram) &&
+  return (!limits.nvm || estimate.exported_bytes <= *limits.nvm) && (!limits.ram || estimate.ram_bytes <= *limits.ram) &&
          (!limits.energy || estimate.energy <= *limits.energy);
 }
 
 Bytes exported_with(const Graph& shadow, const WeightForms& forms) {
-  return constant_bytes(lower_for_estimate(with_bits(with_forms(shadow, forms), forms)));
+  return exported_bytes(lower_for_estimate(with_bits(with_forms(shadow, forms), forms)));
 }
 
 Bytes ram_bytes(const Graph& graph, const Platform& platform) { return estimate(lower_for_estimate(graph), platform).ram_bytes; }
@@ -250,8 +250,8 @@ CompressSearch search_compression(const Graph& trainable, const Samples& train, 
     const Estimate cost = formed_estimate(graph, forms_of(graph, result), platform);
     result.ram_bytes = cost.ram_bytes;
     if (meets(limits, cost)) break;
-    if (limits.nvm && cost.constant_bytes > *limits.nvm) {
-      wanted.bytes *= 0.998 * static_cast<double>(*limits.nvm) / static_cast<double>(cost.constant_bytes);
+    if (limits.nvm && cost.exported_bytes > *limits.nvm) {
+      wanted.bytes *= 0.998 * static_cast<double>(*limits.nvm) / static_cast<double>(cost.exported_bytes);
     }
     if (limits.energy && cost.energy > *limits.energy) wanted.energy *= 0.998 * (*limits.energy / cost.energy);
     if (limits.ram && cost.ram_bytes > *limits.ram) {

@@ -161,7 +161,7 @@ CompressionOptions::CompressionOptions(const Graph& graph, std::map<ValueId, std
     }
     layers_.push_back(std::move(layer));
   }
-  fixed_bytes_ = static_cast<double>(constant_bytes(lower_for_estimate(graph_)) - stored);
+  fixed_bytes_ = static_cast<double>(exported_bytes(lower_for_estimate(graph_)) - stored);
 
   rank_errors_.resize(layers_.size());
   choices_.resize(layers_.size());

@@ -57,6 +57,7 @@ Estimate estimate(const Graph& lowered, const Platform& platform) {
     out.latency = Seconds{out.cycles / platform.frequency_hz.value};
   }
   out.constant_bytes = constant_bytes(lowered);
+  out.exported_bytes = exported_bytes(lowered);
   out.nvm_bytes = out.code_bytes + out.constant_bytes;
   out.ram_bytes = state_bytes(lowered) + static_cast<Bytes>(platform.stack_bytes.value);
   return out;

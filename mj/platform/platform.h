@@ -129,6 +129,7 @@ struct Estimate {
   Bytes nvm_bytes = 0;       ///< start-up code + kernels used, each once + what calls them + constants
   Bytes code_bytes = 0;      ///< all of these but the constants
   Bytes constant_bytes = 0;  ///< see `constant_bytes` below
+  Bytes exported_bytes = 0;  ///< see `exported_bytes` below
   Bytes ram_bytes = 0;       ///< state struct (arena and scratch) + stack
   std::vector<LayerEstimate> layers;
 
