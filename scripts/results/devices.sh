@@ -126,9 +126,10 @@ MSP430 every cut is made; on the M4 boundaries between which non-volatile memory
 | network | machine | instructions | units | units cut | single cuts | restarts | chains | cuts in chains | divergences | seconds |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 TEXT
-  cuts fashion.430 msp430 "$fashion" --single --random 24000
-  cuts har.430 msp430 "$har" --single --random 2000
-  cuts fashion.m4 cortex-m "$fashion" --single --random 2500
+  cuts fashion.430 msp430 "$fashion" --single --random 22000
+  cuts fashion.430 msp430 "$fashion" --random 1200 --seed 2
+  cuts fashion.m4 cortex-m "$fashion" --single
+  for seed in 1 2 3 4 5 8; do cuts fashion.m4 cortex-m "$fashion" --random 400 --seed $seed; done
 }
 
 speed() {
