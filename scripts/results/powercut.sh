@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Writes docs/results/powercut.md: firmware that survives power cuts, its proof and its price. Needs jq, valgrind and
+# Writes docs/results/powercut.md: firmware that survives power cuts, its proof and its price. Needs jq, valgrind, clang, lld and
 # arm-none-eabi-gcc.
 # usage: scripts/results/powercut.sh MILLIJOULE NAME=CHAINS=CHARGE=MODEL...   random chains, for each int8 ONNX or TFLite file
-# scripts/results/sparse_with_exits.sh makes the network of that name. With RESULTS=DIR results are kept there, and those that
+# scripts/results/sparse_with_exits.sh makes networks with exits. With RESULTS=DIR results are kept there, and those that
 # are there already are not measured again. THREADS=N says how many threads cut.
 set -euo pipefail
 millijoule=$(realpath "$1")
@@ -64,7 +64,8 @@ TEXT
   done
   cat <<TEXT
 
-With exits, single cuts are tried on every way through the network, to each exit and to the end.
+With exits, single cuts are tried on every way through the network, to each exit and to the end. All pairs of cuts of a small
+network are tried by \`tests/powercut\` (SurvivesAllPairsOfCuts).
 
 ## Price
 
@@ -87,6 +88,8 @@ TEXT
       '"| \($n) | \($c) | \($i) | \(((($i|tonumber) / ($c|tonumber) - 1) * 10000 | round) / 100) % | \($cc) | \($ci) | \(($ci|tonumber) - ($cc|tonumber)) B | \(.arena_bytes) | \(.arena_lower_bound_bytes) |"' "$scratch/$name.json"
   done
   cat <<TEXT
+
+With charges of a few microjoules units are as small as a few outputs, and finding and committing them is a large part of the work.
 
 Bytes written to non-volatile memory by one inference to the end; writes per activation byte that continuous execution
 writes, the others apart.
@@ -116,7 +119,16 @@ TEXT
       jq -r --arg n "$name" --arg m $nvm '"| \($n) | \($m) | \(.units) | \(.writes) | \(.single_cuts) | \(.recovery_cuts) | \(.divergences) | \(.write_amplification * 10000 | round / 10000) |"' "$scratch/$name.$nvm.json"
     done
   done
+  IFS== read -r name chains charge model <<< "$1"
+  intermittent "$model" "$scratch/$name.m430" "$charge" --target msp430
+  cut "$scratch/$name.m430" "$scratch/$name.m430.json" --on twin --random 2000
   cat <<TEXT
+
+## Between instructions
+
+The first network on the emulated MSP430FR5994, \`--target msp430\` and \`millijoule powercut --on twin --random 2000\`: cuts at any
+instruction, $(jq -r '"\(.instructions) instructions per inference, \(.random_chains) chains of \(.random_cuts) cuts, \(.divergences) divergences"' "$scratch/$name.m430.json").
+More on emulated devices: [devices.md](devices.md).
 
 ## Planted faults
 
