@@ -38,10 +38,27 @@ Pair common_grid(const Graph& graph, std::span<const ExitPoint> exits, int grid)
   return cells;
 }
 
+/// Means over the cells of a grid.
+ValueId average(Graph& graph, const std::string& name, ValueId image, const Pair& cells) {
+  const Shape shape = graph.type(image).shape;
+  const Window rows(shape[0], cells[0]), columns(shape[1], cells[1]);
+  const AvgPool pool{.kernel = {rows.kernel, columns.kernel}, .stride = {rows.stride, columns.stride}};
+  return graph.add_node(name, pool, {image});
+}
+
+/// Rows and columns of what is read of each exit: the shared head looks at cells twice as fine as those it keeps, and pools
+/// behind its rectifier.
+Pair read_grid(const Pair& cells, const HeadOptions& options) {
+  if (options.method != ExitMethod::kHead) return cells;
+  return {2 * cells[0], 2 * cells[1]};
+}
+
 /// What the head reads of exit k, as an image: of every 2x2 pixels the largest (where there are enough), then means over
 /// the cells. A mean alone is linear and keeps less of early features, whose blocks end without pooling.
-ValueId pool_exit(Graph& graph, const ExitPoint& exit, std::size_t k, const Pair& cells, const HeadOptions& options) {
+ValueId pool_exit(Graph& graph, const ExitPoint& exit, std::size_t k, const Pair& grid, const HeadOptions& options) {
   const Shape shape = graph.type(exit.value).shape;
+  const Pair fine = read_grid(grid, options);
+  const Pair cells{std::min(fine[0], shape[0]), std::min(fine[1], shape[1])};
   const std::string name = exit_name(k) + "/pool";
   if (options.method == ExitMethod::kFlat) {
     const Pair window{std::min<std::int64_t>(2, shape[0]), std::min<std::int64_t>(2, shape[1])};
@@ -51,10 +68,7 @@ ValueId pool_exit(Graph& graph, const ExitPoint& exit, std::size_t k, const Pair
   if (shape[0] >= 2 * cells[0] && shape[1] >= 2 * cells[1]) {
     image = graph.add_node(exit_name(k) + "/peaks", MaxPool{}, {image});
   }
-  const Shape peaks = graph.type(image).shape;
-  const Window rows(peaks[0], cells[0]), columns(peaks[1], cells[1]);
-  const AvgPool pool{.kernel = {rows.kernel, columns.kernel}, .stride = {rows.stride, columns.stride}};
-  return graph.add_node(name, pool, {image});
+  return average(graph, name, image, cells);
 }
 
 std::vector<ValueId> pool_exits(Graph& graph, std::span<const ExitPoint> exits, const HeadOptions& options) {
@@ -73,10 +87,11 @@ class HeadBuilder {
  public:
   using Norm = std::function<ValueId(const std::string& name, ValueId x, bool rectify, const std::string& shared)>;
 
-  HeadBuilder(Graph& graph, const HeadOptions& options, std::int64_t classes, std::vector<Shape> shapes, Parameter parameter,
-              Norm norm)
+  HeadBuilder(Graph& graph, const HeadOptions& options, Pair cells, std::int64_t classes, std::vector<Shape> shapes,
+              Parameter parameter, Norm norm)
       : graph_(graph),
         options_(options),
+        cells_(cells),
         classes_(classes),
         shapes_(std::move(shapes)),
         parameter_(std::move(parameter)),
@@ -101,6 +116,7 @@ class HeadBuilder {
  private:
   Graph& graph_;
   const HeadOptions& options_;
+  Pair cells_;
   std::int64_t classes_;
   std::vector<Shape> shapes_;
   Parameter parameter_;
@@ -130,8 +146,19 @@ class HeadBuilder {
                            {x, parameter_(weight + "/project.weight", {options_.width, 1, 1, inputs}, deviation, 0)});
   }
 
+  /// P_k x_k + d_k, rectified where it is still fine, then averaged over the cells that are kept.
+  ValueId rectified(const std::string& name, ValueId x) {
+    const std::int64_t inputs = graph_.type(x).shape.back();
+    const double deviation = std::sqrt(2.0 / static_cast<double>(inputs));
+    const ValueId weight = parameter_(name + "/project.weight", {options_.width, 1, 1, inputs}, deviation, 0);
+    const ValueId bias = parameter_(name + "/project.bias", {options_.width}, 0, 0);
+    const ValueId fine = graph_.add_node(name + "/project", Conv2d{}, {x, weight, bias});
+    const ValueId active = graph_.add_node(name + "/project/relu", Clamp{}, {fine});
+    return average(graph_, name + "/mean", active, cells_);
+  }
+
   ValueId add_head(const std::string& name, ValueId features) {
-    const ValueId projected = project(name, features, name);
+    const ValueId projected = rectified(name, features);
     sum_ = count_ == 0 ? projected : graph_.add_node(name + "/sum", Add{}, {sum_, projected});
     const ValueId active = norm_(name + "/norm", sum_, /*rectify=*/true, name + "/norm");
     const ValueId own = linear(name, flat(name, active), "exits");
@@ -237,7 +264,7 @@ Head make_head(const Graph& backbone, std::span<const ExitPoint> exits, const He
          parameter(shared + ".mean", channels, 0, 0), parameter(shared + ".variance", channels, 0, 1)});
     return rectify ? graph.add_node(name + "/relu", Clamp{}, {normalised}) : normalised;
   };
-  HeadBuilder builder(graph, options, class_count(backbone), shapes, parameter, norm);
+  HeadBuilder builder(graph, options, common_grid(backbone, exits, options.grid), class_count(backbone), shapes, parameter, norm);
   std::int64_t begin = 0;
   for (std::size_t k = 0; k < shapes.size(); ++k) {
     const std::int64_t end = begin + element_count(shapes[k]);
@@ -283,7 +310,7 @@ Graph attach_head(const Graph& backbone, std::span<const ExitPoint> exits, const
   };
   // The backbone's nodes go on where they stood; the head's follow the node that makes their exit point.
   std::vector<Node> pending = std::exchange(graph.nodes, {});
-  HeadBuilder builder(graph, options, class_count(backbone), shapes, parameter, norm);
+  HeadBuilder builder(graph, options, common_grid(backbone, exits, options.grid), class_count(backbone), shapes, parameter, norm);
   const ValueId final_output = graph.outputs.back();
   const Pair cells = common_grid(backbone, exits, options.grid);
   graph.outputs.clear();

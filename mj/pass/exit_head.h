@@ -14,8 +14,9 @@ namespace mj {
 
 /// What answers at the exits.
 ///
-/// kHead: one head for all: s_k = s_(k-1) + P_k pool(x_k), a_k = ReLU(gamma_k s_k + beta_k),
-///   logits_k = V vec(a_k) + b_k + c_k logits_(k-1). The device keeps s_k and logits_k.
+/// kHead: one head for all: s_k = s_(k-1) + mean(ReLU(P_k pool(x_k) + d_k)), a_k = ReLU(gamma_k s_k + beta_k),
+///   logits_k = V vec(a_k) + b_k + c_k logits_(k-1). pool leaves cells twice as fine as the grid, mean pools these to it. The
+///   device keeps s_k and logits_k.
 /// kGnet: one branch as in FreeML (EWSN 2024): features of all exits concatenated, zeros for those not reached, 1x1
 ///   convolution, batch-norm, 2x2 mean, linear layer; all exits share the weights.
 /// kFlat: a branch per exit: 2x2 maximum, flattened, linear layer.

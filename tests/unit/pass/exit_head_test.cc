@@ -82,31 +82,39 @@ TEST(ExitHead, ComputesTheFormulasOfTheDesign) {
   for (std::size_t k = 0; k < c.exits.size(); ++k) {
     const std::string name = "exit" + std::to_string(k + 1);
     const Tensor& x = seen.at(c.exits[k].value);
-    // Of every 2x2 pixels the largest where that leaves a pixel for each of the 4x4 cells, then means.
+    // Of every 2x2 pixels the largest where that leaves a pixel for each of 8x8 cells, then means over these.
     const std::int64_t side = x.type.shape[0], channels = x.type.shape[2];
-    const std::int64_t h = side >= 8 ? side / 2 : side, w = h;
+    const std::int64_t h = side >= 16 ? side / 2 : side, fine = std::min<std::int64_t>(8, side);
     const auto pixel = [&](std::int64_t y, std::int64_t z, std::int64_t ch) {
       const auto at = [&](std::int64_t row, std::int64_t column) {
         return x.as<float>()[static_cast<std::size_t>((row * side + column) * channels + ch)];
       };
-      if (side < 8) return at(y, z);
+      if (side < 16) return at(y, z);
       return std::max({at(2 * y, 2 * z), at(2 * y, 2 * z + 1), at(2 * y + 1, 2 * z), at(2 * y + 1, 2 * z + 1)});
     };
-    const std::vector<float> p = constant(head.graph, name + "/project.weight");
+    // The last cell is larger where that does not come out even.
+    const auto mean_of = [](std::int64_t size, std::int64_t cells, std::int64_t i, std::int64_t j, const auto& value) {
+      const std::int64_t step = size / cells, width = size - (cells - 1) * step;
+      double sum = 0;
+      for (std::int64_t y = i * step; y < i * step + width; ++y) {
+        for (std::int64_t z = j * step; z < j * step + width; ++z) sum += value(y, z);
+      }
+      return sum / static_cast<double>(width * width);
+    };
+    const std::vector<float> p = constant(head.graph, name + "/project.weight"), d = constant(head.graph, name + "/project.bias");
+    const auto rectified = [&](std::int64_t i, std::int64_t j, std::size_t o) {
+      double sum = d[o];
+      for (std::int64_t ch = 0; ch < channels; ++ch) {
+        sum += p[o * static_cast<std::size_t>(channels) + static_cast<std::size_t>(ch)] *
+               mean_of(h, fine, i, j, [&](std::int64_t y, std::int64_t z) { return pixel(y, z, ch); });
+      }
+      return std::max(0.0, sum);
+    };
     for (std::int64_t i = 0; i < 4; ++i) {
       for (std::int64_t j = 0; j < 4; ++j) {
-        const std::int64_t top = i * (h / 4), left = j * (w / 4), rows = h - 3 * (h / 4), columns = w - 3 * (w / 4);
-        for (std::int64_t o = 0; o < 3; ++o) {
-          for (std::int64_t ch = 0; ch < channels; ++ch) {
-            double mean = 0;
-            for (std::int64_t y = top; y < top + rows; ++y) {
-              for (std::int64_t z = left; z < left + columns; ++z) {
-                mean += pixel(y, z, ch);
-              }
-            }
-            s[static_cast<std::size_t>((i * 4 + j) * 3 + o)] +=
-                p[static_cast<std::size_t>(o * channels + ch)] * mean / static_cast<double>(rows * columns);
-          }
+        for (std::size_t o = 0; o < 3; ++o) {
+          s[static_cast<std::size_t>(i * 4 + j) * 3 + o] +=
+              mean_of(fine, 4, i, j, [&](std::int64_t y, std::int64_t z) { return rectified(y, z, o); });
         }
       }
     }
@@ -201,7 +209,7 @@ TEST(ExitHead, KeepsItsStateAndTheLogitsAndNothingElse) {
 }
 
 TEST(ExitHead, CountsTheParametersOfThePublishedNetwork) {
-  // Channels 32 32 64 64 128 at FreeML's exits: P, gamma and beta, V, b, c.
+  // Channels 32 32 64 64 128 at FreeML's exits: P, d, gamma and beta, V, b, c.
   constexpr std::int64_t kChannels[] = {32, 32, 64, 64, 128};
   Graph graph;
   ValueId x = graph.add_input("x", {DType::kF32, {8, 8, 3}, {}});
@@ -218,7 +226,7 @@ TEST(ExitHead, CountsTheParametersOfThePublishedNetwork) {
   graph.outputs = {graph.add_node("fc", Linear{}, {mean, weight({10, 128})})};
   const HeadOptions options{ExitMethod::kHead, 16, 4};
   const Graph with_exits = attach_head(graph, exits, options, make_head(graph, exits, options, 1));
-  EXPECT_EQ(parameter_count(with_exits) - parameter_count(graph), 320 * 16 + 2 * 16 * 5 + 256 * 10 + 5 * 10 + 4);
+  EXPECT_EQ(parameter_count(with_exits) - parameter_count(graph), 320 * 16 + 3 * 16 * 5 + 256 * 10 + 5 * 10 + 4);
 }
 
 TEST(ExitHead, RefusesIntegerNetworksAndUnknownMethods) {
