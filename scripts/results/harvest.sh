@@ -118,7 +118,7 @@ agreement() { # trace, capacitor, options
     END {
       u = "used by the device"
       printf "| %s | %s | %d | %d | %d | %d | %.4g mJ | %.4g mJ | %s | %d |\n", trace, capacitor, simulated["answers"], emulated["answers"],
-        simulated["boots"], emulated["boots"], simulated[u] * 1000, emulated[u] * 1000, emulated[u] > 0 ? sprintf("%+.2f %%", (simulated[u] / emulated[u] - 1) * 100) : "", wrong
+        simulated["boots"], emulated["boots"], simulated[u] * 1000, emulated[u] * 1000, (emulated[u] > 0 ? sprintf("%+.2f %%", (simulated[u] / emulated[u] - 1) * 100) : ""), wrong
     }' "$work/t.json"
 }
 for capacitor in 100uF 470uF; do
