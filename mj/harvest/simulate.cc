@@ -7,6 +7,7 @@
 #include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/base/units.h"
+#include "mj/harvest/input_schedule.h"
 #include "mj/harvest/supply.h"
 
 namespace mj {
@@ -23,7 +24,7 @@ class Run {
   Run(const WorkPlan& plan, const PowerStage& stage, Trace& trace, ExitPolicy& policy, const Outcomes* images,
       const SimulationOptions& options)
       : plan_(plan), stage_(stage), policy_(policy), images_(images), options_(options),
-        supply_(stage, trace, options.duration_s, options.start_v, plan.highest_power_w()) {
+        supply_(stage, trace, options.duration_s, options.start_v, plan.highest_power_w()), schedule_(options.period_s) {
     sleep_w_ = stage.harvester().sleep_current_a.value * plan.voltage_v;
     result_.answers_at_exit.assign(plan.exits.size(), 0);
     result_.reboots_per_inference.assign(kMostReboots + 1, 0);
@@ -145,27 +146,19 @@ class Run {
 
   /// Starts the next inference, or sleeps until its input comes.
   bool take_input() {
-    double asked = now_s_;
-    if (options_.period_s > 0) {
-      const double period = options_.period_s;
-      auto index = static_cast<std::int64_t>(now_s_ / period);
-      // The last sleep may have ended a rounding error early.
-      if (index < next_release_ && static_cast<double>(next_release_) * period - now_s_ <= period * 1e-9) index = next_release_;
-      if (index < next_release_) {
-        enter(Mode::kSleep, static_cast<double>(next_release_) * period - now_s_, sleep_w_);
-        return false;
-      }
-      next_release_ = index + 1;
-      asked = std::min(now_s_, static_cast<double>(index) * period);
+    const std::optional<double> asked = schedule_.take(now_s_);
+    if (!asked) {
+      enter(Mode::kSleep, schedule_.next_s() - now_s_, sleep_w_);
+      return false;
     }
     busy_ = true;
-    asked_s_ = asked;
+    asked_s_ = *asked;
     unit_ = 0;
     exit_ = 0;
     reboots_ = 0;
     ++started_;
     next_image();
-    policy_.begin(now_s_, now_s_ - asked, supply_.usable_j());
+    policy_.begin(now_s_, now_s_ - *asked, supply_.usable_j());
     return true;
   }
 
@@ -214,6 +207,7 @@ class Run {
   const Outcomes* images_;
   SimulationOptions options_;
   Supply supply_;
+  InputSchedule schedule_;
   double sleep_w_ = 0;
 
   Mode mode_ = Mode::kOff;
@@ -227,7 +221,7 @@ class Run {
   std::size_t exit_ = 0;  ///< the next one
   std::size_t reboots_ = 0;
   double asked_s_ = 0;
-  std::int64_t image_ = 0, order_at_ = 0, started_ = 0, next_release_ = 0;
+  std::int64_t image_ = 0, order_at_ = 0, started_ = 0;
   std::vector<std::int64_t> order_;
 
   double now_s_ = 0;

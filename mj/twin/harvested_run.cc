@@ -11,6 +11,7 @@
 #include "mj/base/random.h"
 #include "mj/base/text.h"
 #include "mj/emit/machines.h"
+#include "mj/harvest/input_schedule.h"
 #include "mj/harvest/supply.h"
 #include "mj/twin/msp430/machine.h"
 #include "mj/twin/msp430_board.h"
@@ -107,7 +108,7 @@ class Run {
         device_(program, folder, options.seed), hertz_(platform.frequency_hz.value),
         active_w_(platform.energy_per_cycle_j.value * hertz_), boot_s_(platform.boot_energy_j.value / active_w_),
         sleep_w_(stage.harvester().sleep_current_a.value * platform.voltage_v.value),
-        supply_(stage, trace, options.duration_s, options.start_v, active_w_), noise_(options.seed, 0x9a7) {}
+        supply_(stage, trace, options.duration_s, options.start_v, active_w_), schedule_(options.period_s), noise_(options.seed, 0x9a7) {}
 
   HarvestedRun run() {
     progress_.begin("emulating", static_cast<std::int64_t>(options_.duration_s * 1e3), "ms");
@@ -116,7 +117,7 @@ class Run {
         wait(HUGE_VAL, 0);
       } else if (boot_left_s_ > 0) {
         boot_left_s_ -= wait(boot_left_s_, active_w_);
-      } else if (sleep_until_s_ - now_s_ > options_.period_s * 1e-9) {
+      } else if (sleep_until_s_ - now_s_ > schedule_.slack_s()) {
         wait(sleep_until_s_ - now_s_, sleep_w_);
       } else {
         work();
@@ -199,15 +200,9 @@ class Run {
 
   void read() {
     // An input that was given before a cut and not stored by then is given again.
-    if (!taken_ && options_.period_s > 0) {
-      const double period = options_.period_s;
-      auto index = static_cast<std::int64_t>(now_s_ / period);
-      if (index < next_release_ && static_cast<double>(next_release_) * period - now_s_ <= period * 1e-9) index = next_release_;
-      if (index < next_release_) {
-        sleep_until_s_ = static_cast<double>(next_release_) * period;
-        return;
-      }
-      next_release_ = index + 1;
+    if (!taken_ && !schedule_.take(now_s_)) {
+      sleep_until_s_ = schedule_.next_s();
+      return;
     }
     taken_ = true;
     device_.give();
@@ -227,12 +222,12 @@ class Run {
   Device device_;
   double hertz_, active_w_, boot_s_, sleep_w_;
   Supply supply_;
+  InputSchedule schedule_;
   RandomStream noise_;
   msp430::Snapshot before_;
 
   bool over_ = false, switched_off_ = false, executing_ = false;
   bool taken_ = false;  ///< an input was given and not answered
-  std::int64_t next_release_ = 0;
   double now_s_ = 0, boot_left_s_ = 0, sleep_until_s_ = 0;
   ExactSum on_s_, device_j_;
   HarvestedRun out_;
