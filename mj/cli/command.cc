@@ -42,6 +42,10 @@ void write_json(const CommonOptions& options, const nlohmann::ordered_json& json
 
 void ModelOptions::add(CLI::App& command) {
   command.add_option("MODEL", path, "an ONNX or TFLite file")->required()->type_name("");
+  add_preprocessing(command);
+}
+
+void ModelOptions::add_preprocessing(CLI::App& command) {
   command.add_option("--scale", scale, "what a pixel is multiplied by, e.g. 0.00392157 for 1/255")->type_name("X");
   command.add_option("--mean", mean, "subtracted per channel after scaling")->type_name("X")->delimiter(',');
   command.add_option("--std", std, "divided by per channel")->type_name("X")->delimiter(',');

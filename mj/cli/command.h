@@ -38,6 +38,8 @@ struct ModelOptions {
   std::optional<float> scale;
 
   void add(CLI::App& command);
+  /// Only what belongs to the input; `path` is another option's.
+  void add_preprocessing(CLI::App& command);
   Graph read() const;
 };
 

@@ -46,16 +46,18 @@ void add_distil(CLI::App& app) {
   struct Options {
     CommonOptions common;
     TrainingOptions training;
-    std::string teacher;
+    ModelOptions teacher;
     std::string student;
     std::string temperature = "auto";
     std::string alpha = "auto";
     std::string objective = "kd";
+    std::string lessons;
   };
   auto options = std::make_shared<Options>();
   CLI::App& command = add_command(app, options->common, "distil", "train a student to imitate a teacher",
                                   "millijoule distil --teacher teacher.onnx --student resnet-8-w8-s2 --data fashion-mnist -o student.onnx", true);
-  command.add_option("--teacher", options->teacher, "model file of the teacher")->required()->type_name("MODEL");
+  command.add_option("--teacher", options->teacher.path, "model file of the teacher")->required()->type_name("MODEL");
+  options->teacher.add_preprocessing(command);
   command.add_option("--student", options->student, "architecture, or a model file (*.onnx) to start from")->required()->type_name("NAME|MODEL");
   command.add_option("--temperature", options->temperature, "softens both distributions; 'auto' derives it (docs/distillation.md)")
       ->type_name("auto|X")->check(number_or_auto(1e-3, 1000));
@@ -65,11 +67,14 @@ void add_distil(CLI::App& app) {
       ->type_name("NAME")->check(CLI::IsMember({"kd", "kd+ls", "dkd"}));
   command.add_option("--views", options->training.train.views, "views of each image the teacher is asked about, once; 0: new ones every epoch")
       ->type_name("N")->check(CLI::Range(0, 1000));
+  command.add_option("--lessons", options->lessons, "file that keeps what the teacher says of the views, for further students with the same seed and augmentation")
+      ->type_name("FILE");
   options->training.add(command);
   command.callback([options] {
+    if (!options->lessons.empty() && options->training.train.views == 0) throw CLI::ValidationError("--lessons", "needs --views of at least 1");
     TerminalProgress progress;
     DistilJob job;
-    job.teacher = read_model(options->teacher);
+    job.teacher = options->teacher.read();
     job.training.data = options->training.data;
     job.training.validation = options->training.validation;
     job.training.options = options->training.finished(options->common.seed);
@@ -77,6 +82,7 @@ void add_distil(CLI::App& app) {
     if (options->temperature != "auto") job.derive.temperature = parse_number(options->temperature);
     if (options->alpha != "auto") job.derive.alpha = parse_number(options->alpha);
     job.derive.checkpoints = options->training.work();
+    job.lessons = options->lessons;
     const auto make = [&](const DataSet& data) {
       if (options->student.ends_with(".onnx")) return read_model(options->student);
       Graph graph = build(parse_architecture(options->student), data.train.shape, data.classes(), options->common.seed);

@@ -14,7 +14,11 @@ DistilJobResult run_distil_job(const DistilJob& job, const MakeGraph& make, Prog
   const auto distillation = [&](const Graph& student, const Split& split) {
     if (options.views > 0) {
       TrainOptions asked = options;
-      asked.checkpoint = job.derive.checkpoints.empty() ? "" : job.derive.checkpoints / "teacher.checkpoint";
+      if (!job.lessons.empty()) {
+        asked.checkpoint = job.lessons;
+      } else {
+        asked.checkpoint = job.derive.checkpoints.empty() ? "" : job.derive.checkpoints / "teacher.checkpoint";
+      }
       lessons = teach(teacher, split.train, asked, progress);
       result.training_macs = total_macs(teacher) * split.train.size() * options.views;
     }

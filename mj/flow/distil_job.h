@@ -11,6 +11,7 @@ struct DistilJob {
   Graph teacher;
   TrainJob training;     ///< of the student; with `options.views` the teacher is asked once for all epochs
   DeriveOptions derive;  ///< objective, and what of temperature and alpha is given
+  std::filesystem::path lessons;  ///< file that keeps what the teacher says of the views; empty: among the checkpoints
 };
 
 struct DistilJobResult {

@@ -236,6 +236,29 @@ TEST_F(Design, DistilDerivesTemperatureAndWeight) {
   EXPECT_NE(wrong.errors.find("'hot' is neither 'auto' nor a number from 0.001 to 1000"), std::string::npos) << wrong.errors;
 }
 
+TEST_F(Design, LessonsServeFurtherStudents) {
+  const std::string lessons = *folder_ / "teacher.lessons";
+  const auto distil = [&](const std::string& student, bool kept) {
+    std::vector<std::string> arguments{"distil", "--teacher", *folder_ / "teacher.onnx", "--student", student, "--data",
+                                       "npy:" + folder_->path().string(), "--epochs", "2", "--views", "1", "--temperature", "4",
+                                       "--alpha", "0.9", "--threads", "1", "-o", *folder_ / "taught.onnx", "--json", "-"};
+    if (kept) arguments.insert(arguments.end(), {"--lessons", lessons});
+    const Ran ran = millijoule(arguments);
+    EXPECT_EQ(ran.exit_code, 0) << ran.errors;
+    return ran.output;
+  };
+  const std::string first = distil("resnet-8-w4-s2", true);
+  const std::vector<std::byte> said = read_file(lessons);
+  EXPECT_EQ(distil("resnet-8-w4-s2", true), first);
+  EXPECT_EQ(distil("resnet-8-w4-s2", false), first);
+  distil("resnet-8-w6-s2", true);
+  EXPECT_EQ(read_file(lessons), said);
+  const Ran none = millijoule({"distil", "--teacher", *folder_ / "teacher.onnx", "--student", "resnet-8-w4-s2", "--data", "npy:x",
+                               "-o", "x", "--lessons", lessons});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_NE(none.errors.find("--lessons: needs --views of at least 1"), std::string::npos) << none.errors;
+}
+
 TEST_F(Design, ImpossibleBudgetNamesTheSmallestStudent) {
   const Ran ran = millijoule({"design", spec("small.toml", "1 nJ", 4), "-o", *folder_ / "small"});
   EXPECT_EQ(ran.exit_code, 1);
