@@ -28,7 +28,8 @@ Graph quantize_on(const Graph& graph, const Samples& train, int images, double c
     const auto at = static_cast<std::size_t>(i);
     inputs[at] = input_tensor(simple, train.sample(order[at]));
   });
-  return lower(simple, calibrate(simple, inputs, clip));
+  const Ranges ranges = calibrate(simple, inputs, clip);
+  return lower(correct_biases(simple, ranges, inputs), ranges);
 }
 
 }  // namespace mj

@@ -44,6 +44,15 @@ Ranges with_pixel_range(Ranges ranges, const Graph& graph);
 /// `Error` when ranges do not fit or are not finite, and listing every node that has no integer form.
 Graph quantize_int8(Graph graph, const Ranges& ranges);
 
+/// The float graph with biases moved by as much as int8 would shift the mean of each layer's sums (Nagel et al.,
+/// Data-free quantization through weight equalization and bias correction, ICCV 2019): rounding is not even where most
+/// elements of a channel are the same number, as behind a rectifier.
+///
+/// `ranges` are those the graph is then quantised with, `inputs` as for `calibrate`, of which the first 128 are run. Means are
+/// taken over the positions of an image, so padding is allowed for on average. Biases that several nodes share and layers
+/// without one stay as they are, and so does a graph that is quantised already.
+Graph correct_biases(Graph graph, const Ranges& ranges, std::span<const Tensor> inputs);
+
 /// Makes every weight of a conv2d or linear ask for these bits, 8 or 4, when it is quantised.
 Graph ask_for_weight_bits(Graph graph, int bits);
 
