@@ -56,6 +56,24 @@ TEST(Accelerator, AddsUpWhatTheNetworkIsMadeOf) {
   EXPECT_EQ(found.boot_energy.value, 0);
 }
 
+/// A 1x1 convolution of 100 to 100 channels over 9 x 91 pixels: 8.19 M multiply-accumulates.
+TEST(Accelerator, Max78000GivesBackWhatWasMeasured) {
+  Graph g;
+  const ValueId x = g.add_input("x", {DType::kF32, {9, 91, 100}, {}});
+  const ValueId w = g.add_constant("w", {100, 1, 1, 100}, std::vector<float>(10000, 1));
+  g.outputs = {g.add_node("conv", Conv2d{}, {x, w})};
+  g.plan = Plan{};
+  for (const ValueId value : {x, g.outputs[0]}) g.plan->buffers.push_back({value, 0, g.type(value).bytes(), -1, 1});
+  const Platform platform = read_platform(std::string(MJ_SOURCE_DIR) + "/platforms/max78000.toml");
+  const Estimate found = estimate(g, platform);
+  // As published: 1.4 ms and 0.09 mJ, each to two figures.
+  EXPECT_NEAR(found.latency.value, 1.4e-3, 0.05e-3);
+  EXPECT_NEAR(found.energy.value, 0.09e-3, 0.005e-3);
+  EXPECT_TRUE(found.fits(platform));
+  EXPECT_EQ(platform.ram_bytes.value, 524288);
+  EXPECT_EQ(platform.nvm_bytes.value, 442000);
+}
+
 TEST(Accelerator, IsWrittenAsItIsRead) {
   const Platform platform = parse_platform(kToy, "toy", "toy.toml");
   const Platform again = parse_platform(to_toml(platform), "toy", "again.toml");
