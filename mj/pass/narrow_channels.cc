@@ -112,7 +112,12 @@ class Narrower {
         copy.inputs[i] = along && shape.back() != static_cast<std::int64_t>(out.size()) ? taken(id, -1, out) : same(id);
       }
     }
-    if (auto* conv = std::get_if<Conv2d>(&copy.op); conv && conv->groups > 1 && graph_.type(node.inputs[1]).shape[3] == 1) {
+    // Depthwise with one output each; with several its channels are pinned and so are its groups.
+    const auto depthwise = [&](const Conv2d& conv) {
+      const Shape& weight = graph_.type(node.inputs[1]).shape;
+      return conv.groups > 1 && weight[3] == 1 && weight[0] == conv.groups;
+    };
+    if (auto* conv = std::get_if<Conv2d>(&copy.op); conv && depthwise(*conv)) {
       conv->groups = static_cast<std::int64_t>(out.size());
     } else if (auto* reshape = std::get_if<Reshape>(&copy.op); reshape && !reshape->shape.empty()) {
       reshape->shape.back() = static_cast<std::int64_t>(out.size());

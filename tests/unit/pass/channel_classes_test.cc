@@ -92,6 +92,16 @@ TEST(ChannelClasses, FollowDepthwiseConvolutionsPoolsAndFlattening) {
   expect_narrowed_equals_silenced(graph);
 }
 
+TEST(ChannelClasses, DepthwiseConvolutionsWithSeveralOutputsStayAsTheyAre) {
+  Graph graph;
+  ValueId x = graph.add_input("x", {DType::kF32, {4, 4, 3}, {}});
+  x = graph.add_node("two each", Conv2d{.groups = 3}, {x, normal_constant(graph, "w1", {6, 1, 1, 1}, 1)});
+  x = graph.add_node("mixed", Conv2d{}, {x, normal_constant(graph, "w2", {4, 1, 1, 6}, 2)});
+  x = graph.add_node("out", Conv2d{}, {x, normal_constant(graph, "w3", {2, 1, 1, 4}, 3)});
+  graph.outputs = {x};
+  expect_narrowed_equals_silenced(graph);
+}
+
 TEST(ChannelClasses, PinInputsOutputsAndWhatIsNotFollowed) {
   Graph graph;
   ValueId x = graph.add_input("x", {DType::kF32, {4, 4, 4}, {}});
