@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT-0 */
-#include "mj_arithmetic.h"
+#include "mj_channels.h"
 #include "mj_kernels.h"
 #include "mj_port.h"
 #include "mj_store.h"
@@ -26,23 +26,23 @@ void mj_depthwise(const mj_conv* conv, mj_tile tile, const int8_t* x, const mj_w
       int16_t left_of_input = (int16_t)(per_input - tile.ch0 % per_input);
       mj_weight weight = weights->weight + (size_t)rows.first * (size_t)conv->kernel_w + (size_t)cols.first;
       const int8_t* corner = x;
+      mj_weights here = *weights;
       int16_t ch;
       if (run != 0 && rows.first < rows.last) {
         corner += (size_t)(top + rows.first * conv->dilation_h) * pitch +
                   (size_t)(left + cols.first * conv->dilation_w) * (size_t)conv->in_c;
       }
       for (ch = tile.ch0; ch < tile.ch1; ++ch) {
-        const int16_t c = (int16_t)(ch - tile.ch0);
         const int8_t* from = corner + in_ch;
         mj_weight taps = weight;
-        int32_t sum = weights->bias[c];
+        int32_t sum = mj_next_bias(&here);
         int16_t tap;
         for (tap = rows.first; tap < rows.last; ++tap) {
           sum = mj_dot_strided(sum, from, tap_step, conv->in_zero, taps, run);
           from += row_step;
           taps += (size_t)conv->kernel_w;
         }
-        mj_store_i8(&to[ch], mj_requantize(sum, weights->multiplier[c], weights->shift[c], &conv->out));
+        mj_store_i8(&to[ch], mj_next_output(&here, sum, &conv->out));
         weight += window;
         if (--left_of_input == 0) {
           left_of_input = per_input;

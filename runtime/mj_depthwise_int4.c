@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT-0 */
+#include "mj_channels.h"
 #include "mj_encoded.h"
 
 static mj_weight unpack(int8_t* to, mj_weight row, size_t n) {
@@ -25,8 +26,6 @@ void mj_depthwise_int4(const mj_conv* conv, mj_tile tile, const int8_t* x, const
     row = unpack(window, row, taps);
     tile.ch1 = (int16_t)(tile.ch0 + 1);
     mj_depthwise(conv, tile, x, &one, y);
-    ++one.bias;
-    ++one.multiplier;
-    ++one.shift;
+    mj_skip_channels(&one, 1);
   }
 }

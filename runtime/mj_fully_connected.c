@@ -11,12 +11,13 @@ void mj_fully_connected_part(const mj_linear* linear, mj_tile tile, const mj_par
   x += (size_t)tile.row0 * features + (size_t)part->begin;
   y += (size_t)tile.row0 * (size_t)linear->out_c;
   for (row = tile.row0; row < tile.row1; ++row) {
+    mj_weights here = *weights;
     mj_weight weight = weights->weight + (size_t)part->begin;
     int16_t ch;
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
       const int16_t c = (int16_t)(ch - tile.ch0);
-      const int32_t sum = mj_dot_s8(mj_sum_before(part, c, weights), x, weight, terms);
-      mj_store_sum(part, c, weights, sum, &linear->out, &y[ch]);
+      const int32_t sum = mj_dot_s8(mj_sum_before(part, c, &here), x, weight, terms);
+      mj_store_sum(part, c, &here, sum, &linear->out, &y[ch]);
       weight += features;
     }
     x += features;

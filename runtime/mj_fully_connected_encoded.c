@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT-0 */
-#include "mj_arithmetic.h"
+#include "mj_channels.h"
 #include "mj_encoded.h"
 #include "mj_store.h"
 
@@ -10,13 +10,13 @@ void mj_fully_connected_encoded(const mj_linear* linear, mj_tile tile, const int
   x += (size_t)tile.row0 * features;
   y += (size_t)tile.row0 * (size_t)linear->out_c;
   for (i = tile.row0; i < tile.row1; ++i) {
+    mj_weights here = *weights;
     mj_weight weight = weights->weight;
     int16_t ch;
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
-      const int16_t c = (int16_t)(ch - tile.ch0);
-      int32_t sum = weights->bias[c];
+      int32_t sum = mj_next_bias(&here);
       weight = row(&sum, x, weight, features);
-      mj_store_i8(&y[ch], mj_requantize(sum, weights->multiplier[c], weights->shift[c], &linear->out));
+      mj_store_i8(&y[ch], mj_next_output(&here, sum, &linear->out));
     }
     x += features;
     y += linear->out_c;

@@ -11,13 +11,14 @@ void mj_fully_connected_encoded_part(const mj_linear* linear, mj_tile tile, cons
   x += (size_t)tile.row0 * features + (size_t)part->begin;
   y += (size_t)tile.row0 * (size_t)linear->out_c;
   for (i = tile.row0; i < tile.row1; ++i) {
+    mj_weights here = *weights;
     mj_weight weight = weights->weight;
     int16_t ch;
     for (ch = tile.ch0; ch < tile.ch1; ++ch) {
       const int16_t c = (int16_t)(ch - tile.ch0);
-      int32_t sum = mj_sum_before(part, c, weights);
+      int32_t sum = mj_sum_before(part, c, &here);
       weight = row(&sum, x, weight, terms);
-      mj_store_sum(part, c, weights, sum, &linear->out, &y[ch]);
+      mj_store_sum(part, c, &here, sum, &linear->out, &y[ch]);
     }
     x += features;
     y += linear->out_c;

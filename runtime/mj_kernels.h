@@ -23,12 +23,12 @@ typedef struct {
 } mj_tile;
 
 /* Constants of the channels ch0..ch1-1 of a tile, in near memory: per channel its weights, the bias and the factor from
-   the accumulator to the output (see mj_scale). */
+   the accumulator to the output (see mj_scale). Read them by mj_channels.h. */
 typedef struct {
   mj_weight weight;
-  const int32_t* bias;
+  const int32_t* bias;       /* NULL: 0 for all */
   const int32_t* multiplier;
-  const int8_t* shift;
+  const int8_t* shift;       /* NULL: multiplier[0] is that of all channels and multiplier[1] their shift */
 } mj_weights;
 
 typedef struct {

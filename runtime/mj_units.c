@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "mj_units.h"
 
+#include "mj_channels.h"
+
 static uint16_t next_position(uint16_t position, uint16_t units) {
   const uint16_t number = (uint16_t)(position & ~MJ_PARITY);
   const uint16_t parity = (uint16_t)(position & MJ_PARITY);
@@ -293,11 +295,9 @@ uint16_t mj_find_unit(const mj_tiling* tilings, uint16_t number, mj_unit* unit) 
 }
 
 mj_weights mj_weights_from(const mj_weights* all, int16_t ch0, size_t depth) {
-  mj_weights from;
-  from.weight = all->weight + (size_t)ch0 * depth;
-  from.bias = all->bias + ch0;
-  from.multiplier = all->multiplier + ch0;
-  from.shift = all->shift + ch0;
+  mj_weights from = *all;
+  from.weight += (size_t)ch0 * depth;
+  mj_skip_channels(&from, ch0);
   return from;
 }
 

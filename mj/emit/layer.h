@@ -9,6 +9,7 @@
 
 #include "mj/emit/c_text.h"
 #include "mj/ir/boxes.h"
+#include "mj/ir/channel_constants.h"
 #include "mj/ir/graph.h"
 #include "mj/ir/int8.h"
 #include "mj/ir/tiles.h"
@@ -72,6 +73,9 @@ class Layer {
   /// The next call's argument for constants per channel named `weights`, `depth` weights each: where units cut channels,
   /// those of the tile. The weights are input 1, as they are encoded.
   std::string weights_argument(const std::string& weights, std::int64_t depth);
+  /// Whether the channels of this conv2d or linear share their factor, and whether it adds biases: see channel_constants.h.
+  bool one_factor() const { return has_one_factor(graph_, node_); }
+  bool stores_bias() const { return has_biases(graph_, node_); }
   /// Whether units cut the terms of the next call's sums; if so, the argument that says which terms and sums.
   bool cuts_depth() const;
   std::string part_argument();

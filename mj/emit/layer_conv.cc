@@ -13,20 +13,6 @@
 namespace mj {
 namespace {
 
-struct Channels {
-  std::vector<std::int32_t> multiplier;
-  std::vector<std::int8_t> shift;
-};
-
-Channels split(const std::vector<FixedPoint>& factors) {
-  Channels channels;
-  for (const FixedPoint& factor : factors) {
-    channels.multiplier.push_back(factor.multiplier);
-    channels.shift.push_back(static_cast<std::int8_t>(factor.shift));
-  }
-  return channels;
-}
-
 const Quantization& weight_quantization(const Layer& layer) {
   const Type& weight = layer.input(1);
   if (weight.dtype != DType::kI8 || !weight.quant || !layer.input_value(1).constant()) {
@@ -35,20 +21,15 @@ const Quantization& weight_quantization(const Layer& layer) {
   return *weight.quant;
 }
 
-std::vector<std::int32_t> biases(const Layer& layer, std::int64_t outputs) {
+/// Bias less zero point times the sum of the weights of each output, so that a kernel may multiply x as it is stored.
+std::vector<std::int32_t> biases_without_zero_point(const Layer& layer, std::int64_t outputs, std::int32_t zero_point) {
+  const auto weight = layer.input_value(1).data.as<std::int8_t>();
   std::vector<std::int32_t> bias(static_cast<std::size_t>(outputs), 0);
   if (layer.input_count() > 2) {
     const auto given = layer.input_value(2).data.as<std::int32_t>();
     MJ_CHECK(given.size() == bias.size());
     bias.assign(given.begin(), given.end());
   }
-  return bias;
-}
-
-/// Bias less zero point times the sum of the weights of each output, so that a kernel may multiply x as it is stored.
-std::vector<std::int32_t> biases_without_zero_point(const Layer& layer, std::int64_t outputs, std::int32_t zero_point) {
-  const auto weight = layer.input_value(1).data.as<std::int8_t>();
-  std::vector<std::int32_t> bias = biases(layer, outputs);
   const std::size_t depth = weight.size() / bias.size();
   for (std::size_t c = 0; c < bias.size(); ++c) {
     std::int64_t folded = bias[c];
@@ -77,13 +58,24 @@ RowDecoder row_decoder(Encoding encoding, std::string_view numbers) {
   return {fmt::format("{}_{}", name, numbers), name.substr(0, name.rfind("_int")) + ".c"};
 }
 
+/// Multiplier and shift of every channel, or both as one array where all have the same. No name for the bias: there is none.
 std::string define_weights(Layer& layer, const std::string& bias, const std::vector<FixedPoint>& factors) {
-  const Channels channels = split(factors);
-  const std::string multiplier = layer.define_array<std::int32_t>("int32_t", "multiplier", channels.multiplier);
-  const std::string shift = layer.define_array<std::int8_t>("int8_t", "shift", channels.shift);
+  std::vector<std::int32_t> multipliers;
+  std::vector<std::int8_t> shifts;
+  const bool one = layer.one_factor();
+  if (one) {
+    multipliers = {factors[0].multiplier, factors[0].shift};
+  } else {
+    for (const FixedPoint& factor : factors) {
+      multipliers.push_back(factor.multiplier);
+      shifts.push_back(static_cast<std::int8_t>(factor.shift));
+    }
+  }
+  const std::string multiplier = layer.define_array<std::int32_t>("int32_t", "multiplier", multipliers);
+  const std::string shift = one ? "NULL" : layer.define_array<std::int8_t>("int8_t", "shift", shifts);
   return layer.define(
       "mj_weights",
-      {{"weight", layer.constant_name(1)}, {"bias", bias}, {"multiplier", multiplier}, {"shift", shift}}, "weights");
+      {{"weight", layer.constant_name(1)}, {"bias", bias.empty() ? "NULL" : bias}, {"multiplier", multiplier}, {"shift", shift}}, "weights");
 }
 
 }  // namespace
@@ -99,10 +91,7 @@ void print_op(const Conv2d& op, Layer& layer) {
   int16_text(in[0] + op.pad[0] + op.pad[2], "height with padding");
   int16_text(in[1] + op.pad[1] + op.pad[3], "width with padding");
 
-  const bool has_bias = layer.input_count() > 2;
-  const std::string bias =
-      has_bias ? layer.constant_name(2) : layer.define_array<std::int32_t>("int32_t", "bias", biases(layer, out[2]));
-  const std::string weights = define_weights(layer, bias, factors);
+  const std::string weights = define_weights(layer, layer.stores_bias() ? layer.constant_name(2) : "", factors);
   const std::string conv = layer.define("mj_conv", {{"in_h", int16_text(in[0], "height")},
                                                     {"in_w", int16_text(in[1], "width")},
                                                     {"in_c", int16_text(in[2], "number of input channels")},
@@ -148,8 +137,8 @@ void print_op(const Linear& op, Layer& layer) {
   const std::int64_t outputs = layer.output().shape.back();
   const std::int64_t rows = layer.output().count() / outputs;
   const auto factors = linear_factors(x, weight_quantization(layer), outputs, y);
-  const std::string bias =
-      layer.define_array<std::int32_t>("int32_t", "bias", biases_without_zero_point(layer, outputs, x.zero_point));
+  const std::vector<std::int32_t> biases = biases_without_zero_point(layer, outputs, x.zero_point);
+  const std::string bias = layer.stores_bias() ? layer.define_array<std::int32_t>("int32_t", "bias", biases) : "";
   const std::string weights = define_weights(layer, bias, factors);
   const std::string linear = layer.define("mj_linear", {{"in_c", int16_text(features, "number of features")},
                                                         {"out_c", int16_text(outputs, "number of outputs")},

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/ir/channel_constants.h"
 #include "mj/ir/encoding.h"
 
 namespace mj {
@@ -34,8 +35,8 @@ std::vector<CompressedLayer> layer_report(const Graph& before, const Graph& lowe
     row.weight_bytes = weight.encoding.bits == 4 ? (size.values + 1) / 2 : size.values;
     row.weight_bytes = std::min(row.weight_bytes, size.bytes);
     row.index_bytes = size.bytes - row.weight_bytes;
-    row.scale_bytes = 5 * outputs;
-    row.bias_bytes = 4 * outputs;
+    row.scale_bytes = factor_bytes(lowered, node);
+    row.bias_bytes = bias_bytes(lowered, node);
     const auto zeros = std::count(elements.begin(), elements.end(), std::int8_t{0});
     row.density = 1 - static_cast<double>(zeros) / static_cast<double>(std::max<std::size_t>(elements.size(), 1));
     row.energy = estimate.layers.at(n).energy;

@@ -22,6 +22,16 @@ constexpr std::array<Encoding, 8> kAll{{{Layout::kDense, 8},
                                         {Layout::kBlock4, 4}}};
 constexpr std::array<std::string_view, 8> kNames{"dense_int8",    "dense_int4",    "bitmap_int8", "bitmap_int4",
                                                  "relative_int8", "relative_int4", "block4_int8", "block4_int4"};
+// What only float weights ask for.
+constexpr std::array<Encoding, 2> kPerTensor{{{Layout::kDense, 8, true}, {Layout::kDense, 4, true}}};
+constexpr std::array<std::string_view, 2> kPerTensorNames{"dense_int8_per_tensor", "dense_int4_per_tensor"};
+
+template <class List, class Names>
+std::optional<Encoding> named(std::string_view name, const List& list, const Names& names) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return list[static_cast<std::size_t>(found - names.begin())];
+}
 
 constexpr std::int64_t kFullCount = 255;  // of entries behind one count
 constexpr std::int64_t kBlock = 4;
@@ -331,15 +341,19 @@ void each_row(Row elements, std::int64_t depth, EachRow&& row) {
 std::span<const Encoding> all_encodings() { return kAll; }
 
 std::string_view encoding_name(Encoding encoding) {
+  if (encoding.per_tensor) {
+    const auto found = std::find(kPerTensor.begin(), kPerTensor.end(), encoding);
+    MJ_CHECK(found != kPerTensor.end());
+    return kPerTensorNames[static_cast<std::size_t>(found - kPerTensor.begin())];
+  }
   const auto found = std::find(kAll.begin(), kAll.end(), encoding);
   MJ_CHECK(found != kAll.end());
   return kNames[static_cast<std::size_t>(found - kAll.begin())];
 }
 
 std::optional<Encoding> find_encoding(std::string_view name) {
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  if (found == kNames.end()) return std::nullopt;
-  return kAll[static_cast<std::size_t>(found - kNames.begin())];
+  const auto found = named(name, kAll, kNames);
+  return found ? found : named(name, kPerTensor, kPerTensorNames);
 }
 
 std::string_view refusal(std::int64_t depth, Encoding encoding) {

@@ -24,19 +24,20 @@ enum class Layout : std::uint8_t { kDense, kBitmap, kRelative, kBlock4 };
 
 /// How the elements of a constant are stored on the device; the graph's own `data` always holds all of them as int8.
 ///
-/// A float weight may have `kDense` with 4 bits: it asks to be quantised so.
+/// That of a float weight, always `kDense`, asks to be quantised so.
 struct Encoding {
   Layout layout = Layout::kDense;
-  int bits = 8;  ///< 8, or 4: two elements a byte, each -8..7
+  int bits = 8;             ///< 8, or 4: two elements a byte, each -8..7
+  bool per_tensor = false;  ///< of a float weight alone: asks for one scale instead of one per row
 
   /// One byte for every element: what a constant is stored as unless said otherwise.
-  bool plain() const { return layout == Layout::kDense && bits == 8; }
+  bool plain() const { return layout == Layout::kDense && bits == 8 && !per_tensor; }
   bool operator==(const Encoding&) const = default;
 };
 
-/// All eight, `plain()` the first.
+/// All eight that store elements, `plain()` the first.
 std::span<const Encoding> all_encodings();
-/// "dense_int8", "dense_int4", "bitmap_int8", ..., "block4_int4".
+/// "dense_int8", "dense_int4", "bitmap_int8", ..., "block4_int4"; "dense_int8_per_tensor", "dense_int4_per_tensor".
 std::string_view encoding_name(Encoding encoding);
 /// The inverse; nothing on other names.
 std::optional<Encoding> find_encoding(std::string_view name);

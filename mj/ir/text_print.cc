@@ -100,7 +100,7 @@ std::string elements_text(const Constant& constant) {
 
 /// Broken graphs may have bits that do not exist.
 std::string encoding_text(Encoding encoding) {
-  const bool known = encoding.bits == 8 || encoding.bits == 4;
+  const bool known = (encoding.bits == 8 || encoding.bits == 4) && (!encoding.per_tensor || encoding.layout == Layout::kDense);
   return known ? std::string(encoding_name(encoding)) : fmt::format("bits_{}", encoding.bits);
 }
 

@@ -57,6 +57,9 @@ void verify_encoding(const Value& value) {
   const Encoding encoding = value.encoding;
   if (encoding.plain()) return;
   if (encoding.bits != 8 && encoding.bits != 4) fail("is stored in elements of {} bits; expected 8 or 4", encoding.bits);
+  if (encoding.per_tensor && (!value.constant() || value.type.dtype != DType::kF32 || encoding.layout != Layout::kDense)) {
+    fail("is {} and asks for one scale; expected a dense f32 constant", type_text(value.type));
+  }
   const std::string_view name = encoding_name(encoding);
   if (!value.constant()) fail("is computed and stored as {}; expected a constant", name);
   if (value.type.dtype == DType::kF32) {

@@ -36,7 +36,7 @@ void scale_outputs(Graph& graph, Node& node, const ChannelAffine& affine) {
     bias[o] = static_cast<float>(bias[o] * affine.scale[o] + affine.shift[o]);
   }
   const ValueId new_weight = graph.add_constant(weight.name, weight.type.shape, scaled);
-  graph.value(new_weight).encoding.bits = weight.encoding.bits;
+  graph.value(new_weight).encoding = weight.encoding;
   const ValueId new_bias = graph.add_constant(bias_name, {static_cast<std::int64_t>(outputs)}, bias);
   node.inputs = {node.inputs[0], new_weight, new_bias};
 }

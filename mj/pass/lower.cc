@@ -49,11 +49,12 @@ Graph lower(Graph graph, const Ranges& ranges, const PassObserver& observe) {
 
 Graph lower_for_estimate(Graph graph) {
   graph = simplify(std::move(graph));
-  // All a little different: where equal ranges would make a requantisation unnecessary, real ones would not.
+  // All a little different: where equal ranges would make a requantisation unnecessary, real ones would not. Not symmetric:
+  // where a zero point of 0 would make a bias unnecessary, real ones would not.
   Ranges any;
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const float limit = graph.values[i].constant() ? 0.0f : 1 + 1e-4f * static_cast<float>(i);
-    any.low.push_back(-limit);
+    any.low.push_back(-0.9f * limit);
     any.high.push_back(limit);
   }
   return lower(std::move(graph), any);

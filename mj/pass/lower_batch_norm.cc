@@ -71,7 +71,7 @@ void scale_inputs(Graph& graph, Node& node, const ChannelAffine& affine) {
     scaled[i] = static_cast<float>(scaled[i] * affine.scale[c]);
   }
   const ValueId new_weight = graph.add_constant(weight.name, weight.type.shape, scaled);
-  graph.value(new_weight).encoding.bits = weight.encoding.bits;
+  graph.value(new_weight).encoding = weight.encoding;
   const ValueId new_bias =
       graph.add_constant(bias_name, {static_cast<std::int64_t>(outputs)}, std::vector<float>(bias.begin(), bias.end()));
   node.inputs = {node.inputs[0], new_weight, new_bias};

@@ -32,13 +32,12 @@ Ranges calibrate(const Graph& graph, std::span<const Tensor> inputs, double clip
 /// code.
 Ranges with_pixel_range(Ranges ranges, const Graph& graph);
 
-/// int8 by TFLite's specification: weights symmetric per output channel in -127..127 (-7..7 where their encoding has 4
-/// bits), biases int32 with scale
-/// s_x * s_w[c], activations asymmetric per tensor in -128..127 with ranges that include 0; sigmoid and softmax give
-/// 1/256 with zero point -128, tanh 1/128 with zero point 0. Operators that cannot change a quantisation (max_pool,
-/// avg_pool, reshape, transpose, pad, slice, concat) share one with their inputs; a concat input that has to keep its
-/// own (the graph's input, a sigmoid's output) is requantised by a quantize node before it. A weight read by several
-/// nodes stays one.
+/// int8 by TFLite's specification: weights symmetric per output channel, or per tensor where their encoding asks for it,
+/// in -127..127 (-7..7 where it has 4 bits), biases int32 with scale s_x * s_w[c], activations asymmetric per tensor in
+/// -128..127 with ranges that include 0; sigmoid and softmax give 1/256 with zero point -128, tanh 1/128 with zero point
+/// 0. Operators that cannot change a quantisation (max_pool, avg_pool, reshape, transpose, pad, slice, concat) share one
+/// with their inputs; a concat input that has to keep its own (the graph's input, a sigmoid's output) is requantised by a
+/// quantize node before it. A weight read by several nodes stays one.
 ///
 /// `ranges` are those of this very graph (value for value). A graph that is int8 already is returned as it is. Throws
 /// `Error` when ranges do not fit or are not finite, and listing every node that has no integer form.

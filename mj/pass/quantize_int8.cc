@@ -165,7 +165,10 @@ class Quantizer {
       if (!weighted(node.op)) continue;
       const Parameters& p = parameters_[i];
       const float input_scale = graph_.type(node.inputs[0]).quant->scale[0];
-      const std::vector<float> scales = weight_scales(p.weight, p.bias, input_scale, graph_.value(node.inputs[1]).encoding.bits);
+      const Encoding asked = graph_.value(node.inputs[1]).encoding;
+      const std::vector<float> scales = asked.per_tensor
+                                            ? std::vector{weight_scale(p.weight, p.bias, input_scale, asked.bits)}
+                                            : weight_scales(p.weight, p.bias, input_scale, asked.bits);
       std::vector<float>& chosen = weight_scales_[node.inputs[1]];
       chosen.resize(scales.size(), 0);
       for (std::size_t row = 0; row < scales.size(); ++row) {
@@ -180,22 +183,23 @@ class Quantizer {
       if (!weighted(node.op) || weights_.contains(node.inputs[1])) continue;
       const Value weight = graph_.value(node.inputs[1]);
       const std::vector<float>& scales = weight_scales_[node.inputs[1]];
-      const std::size_t columns = parameters_[i].weight.size() / scales.size();
+      const std::size_t shared = parameters_[i].weight.size() / scales.size();  // elements of one scale
       const std::int32_t most = largest_weight(weight.encoding.bits);
       std::vector<std::int8_t> elements;
       elements.reserve(parameters_[i].weight.size());
       for (std::size_t k = 0; k < parameters_[i].weight.size(); ++k) {
         elements.push_back(
-            static_cast<std::int8_t>(quantized_value(parameters_[i].weight[k], scales[k / columns], -most, most)));
+            static_cast<std::int8_t>(quantized_value(parameters_[i].weight[k], scales[k / shared], -most, most)));
       }
-      const Type type{DType::kI8, weight.type.shape, per_row(scales)};
+      const Type type{DType::kI8, weight.type.shape, symmetric(scales, weight.encoding)};
       weights_[node.inputs[1]] = graph_.add_constant(weight.name, type, Constant::of<std::int8_t>(elements));
-      graph_.value(weights_[node.inputs[1]]).encoding = weight.encoding;
+      graph_.value(weights_[node.inputs[1]]).encoding = {weight.encoding.layout, weight.encoding.bits};
     }
   }
 
-  static Quantization per_row(const std::vector<float>& scales) {
-    return {scales, std::vector<std::int32_t>(scales.size(), 0), 0};
+  /// Without zero points: one scale per row, unless `asked` for one in all.
+  static Quantization symmetric(const std::vector<float>& scales, Encoding asked) {
+    return {scales, std::vector<std::int32_t>(scales.size(), 0), asked.per_tensor ? -1 : 0};
   }
 
   ValueId quantized_bias(const Node& node) {
@@ -208,11 +212,12 @@ class Quantizer {
     constexpr std::int32_t kLeast = std::numeric_limits<std::int32_t>::min();
     constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
     std::vector<std::int32_t> elements;
+    for (float& scale : scales) scale *= input_scale;
+    const std::size_t shared = real.size() / scales.size();
     for (std::size_t row = 0; row < real.size(); ++row) {
-      scales[row] *= input_scale;
-      elements.push_back(quantized_value(real[row], scales[row], kLeast, kMost));
+      elements.push_back(quantized_value(real[row], scales[row / shared], kLeast, kMost));
     }
-    const Type type{DType::kI32, bias.type.shape, per_row(scales)};
+    const Type type{DType::kI32, bias.type.shape, symmetric(scales, graph_.value(node.inputs[1]).encoding)};
     return biases_[key] = graph_.add_constant(bias.name, type, Constant::of<std::int32_t>(elements));
   }
 

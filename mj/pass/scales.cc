@@ -16,6 +16,16 @@ constexpr double kLeastWeightScale = 1e-20;
 constexpr double kAccumulatorLimit = 1 << 30;
 constexpr double kZeroRowBias = 1 << 20;
 
+/// What the weights of a row need; 0 where they are all 0.
+double row_scale(std::span<const float> row, double bias_in_x, int bits) {
+  double largest = 0, sum = 0;
+  for (const float w : row) {
+    largest = std::max<double>(largest, std::abs(w));
+    sum += std::abs(w);
+  }
+  return largest > 0 ? std::max(largest / largest_weight(bits), (bias_in_x + 255 * sum) / kAccumulatorLimit) : 0;
+}
+
 }  // namespace
 
 Quantization activation_quantization(float low, float high, double least_scale) {
@@ -34,14 +44,9 @@ std::vector<float> weight_scales(std::span<const float> weight, std::span<const 
   const std::size_t columns = weight.size() / rows;
   std::vector<float> scales(rows, 0);
   for (std::size_t row = 0; row < rows; ++row) {
-    double largest = 0, sum = 0;
-    for (const float w : weight.subspan(row * columns, columns)) {
-      largest = std::max<double>(largest, std::abs(w));
-      sum += std::abs(w);
-    }
     const double bias_in_x = std::abs(bias[row]) / static_cast<double>(input_scale);
-    if (largest > 0) {
-      const double scale = std::max(largest / largest_weight(bits), (bias_in_x + 255 * sum) / kAccumulatorLimit);
+    const double scale = row_scale(weight.subspan(row * columns, columns), bias_in_x, bits);
+    if (scale > 0) {
       scales[row] = static_cast<float>(std::max(scale, kLeastWeightScale));
     } else if (bias_in_x > 0) {
       scales[row] = static_cast<float>(std::max(bias_in_x / kZeroRowBias, kLeastWeightScale));
@@ -50,6 +55,21 @@ std::vector<float> weight_scales(std::span<const float> weight, std::span<const 
   const float usual = *std::max_element(scales.begin(), scales.end());
   std::replace(scales.begin(), scales.end(), 0.0f, usual > 0 ? usual : 1.0f);
   return scales;
+}
+
+float weight_scale(std::span<const float> weight, std::span<const float> bias, float input_scale, int bits) {
+  const std::size_t rows = bias.size();
+  MJ_CHECK(rows > 0 && weight.size() % rows == 0);
+  const std::size_t columns = weight.size() / rows;
+  double needed = 0, largest_bias = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const double bias_in_x = std::abs(bias[row]) / static_cast<double>(input_scale);
+    needed = std::max(needed, row_scale(weight.subspan(row * columns, columns), bias_in_x, bits));
+    largest_bias = std::max(largest_bias, bias_in_x);
+  }
+  if (needed == 0 && largest_bias == 0) return 1;
+  const double scale = needed == 0 ? largest_bias / kZeroRowBias : std::max(needed, largest_bias / kAccumulatorLimit);
+  return static_cast<float>(std::max(scale, kLeastWeightScale));
 }
 
 std::int32_t largest_weight(int bits) { return bits == 4 ? 7 : 127; }

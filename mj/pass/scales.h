@@ -23,6 +23,9 @@ Quantization activation_quantization(float low, float high, double least_scale =
 /// `bias` holds one number per row (0 where there is none), which also tells the number of rows.
 std::vector<float> weight_scales(std::span<const float> weight, std::span<const float> bias, float input_scale, int bits = 8);
 
+/// The same where all rows share one scale: the largest they need. Rows of zeros need none for the precision of their bias.
+float weight_scale(std::span<const float> weight, std::span<const float> bias, float input_scale, int bits = 8);
+
 /// The largest magnitude of a weight with these bits (8 or 4): 127 or 7.
 std::int32_t largest_weight(int bits);
 

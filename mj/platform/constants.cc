@@ -3,6 +3,7 @@
 #include <set>
 
 #include "mj/ir/boxes.h"
+#include "mj/ir/channel_constants.h"
 #include "mj/ir/pieces.h"
 #include "mj/ir/tiles.h"
 #include "mj/platform/platform.h"
@@ -10,9 +11,7 @@
 namespace mj {
 namespace {
 
-constexpr Bytes kBiasBytes = 4;
-constexpr Bytes kFactorBytes = 4 + 1;  // multiplier and shift of an output channel
-constexpr Bytes kTableBytes = 256;     // a function of one int8
+constexpr Bytes kTableBytes = 256;  // a function of one int8
 // exp of every distance from the largest logit. Those that round to 0 are not stored, but how many depends on a scale
 // that a network not trained yet does not have.
 constexpr Bytes kSoftmaxBytes = 256 * 4;
@@ -23,13 +22,9 @@ struct OwnArrays {
   const Graph& graph;
   const Node& node;
 
-  std::int64_t channels() const { return graph.type(node.output).shape.back(); }
-
-  Bytes operator()(const Conv2d&) const {
-    return channels() * (kFactorBytes + (node.inputs.size() > 2 ? 0 : kBiasBytes));
-  }
+  Bytes operator()(const Conv2d&) const { return factor_bytes(graph, node); }
   // Its bias is stored with the input's zero point in it, in place of the graph's.
-  Bytes operator()(const Linear&) const { return channels() * (kFactorBytes + kBiasBytes); }
+  Bytes operator()(const Linear&) const { return factor_bytes(graph, node) + bias_bytes(graph, node); }
   Bytes operator()(const BatchNorm&) const { return 0; }
   Bytes operator()(const Clamp&) const { return kTableBytes; }
   Bytes operator()(const LeakyRelu&) const { return kTableBytes; }

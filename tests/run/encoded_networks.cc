@@ -12,6 +12,12 @@ namespace {
 
 Quantization scales(float scale, std::int32_t zero) { return {{scale}, {zero}, -1}; }
 
+Quantization scale_of_each(float scale, std::int64_t rows) {
+  Quantization quant{{}, std::vector<std::int32_t>(static_cast<std::size_t>(rows), 0), 0};
+  for (std::int64_t row = 0; row < rows; ++row) quant.scale.push_back(scale * (0.8f + 0.1f * static_cast<float>(row % 5)));
+  return quant;
+}
+
 class Builder {
  public:
   Builder(Encoding encoding, std::uint64_t seed, Shape input) : encoding_(encoding), random_(seed, 0xe4c0) {
@@ -43,14 +49,21 @@ class Builder {
     }
     const std::int64_t outputs = shape[0];
     const float scale = encoding_.bits == 4 ? 0.3f : 0.02f;
+    // One factor for all channels or one each, a bias or none: every pair in turn.
+    const std::size_t turn = graph_.nodes.size() % 4;
+    const Quantization of_weight = turn < 2 ? scales(scale, 0) : scale_of_each(scale, outputs);
     const ValueId w =
-        graph_.add_constant("w", {DType::kI8, std::move(shape), scales(scale, 0)}, Constant::of<std::int8_t>(elements));
+        graph_.add_constant("w", {DType::kI8, std::move(shape), of_weight}, Constant::of<std::int8_t>(elements));
     graph_.value(w).encoding = encoding_;
-    std::vector<std::int32_t> bias(static_cast<std::size_t>(outputs));
-    for (std::int32_t& b : bias) b = static_cast<std::int32_t>(random_.below(2001)) - 1000;
-    const ValueId b =
-        graph_.add_constant("b", {DType::kI32, {outputs}, scales(0.05f * scale, 0)}, Constant::of<std::int32_t>(bias));
-    const ValueId y = graph_.add_node("n" + std::to_string(graph_.nodes.size()), std::move(op), {x, w, b});
+    std::vector<ValueId> inputs{x, w};
+    if (turn % 2 == 0) {
+      std::vector<std::int32_t> bias(static_cast<std::size_t>(outputs));
+      for (std::int32_t& b : bias) b = static_cast<std::int32_t>(random_.below(2001)) - 1000;
+      Quantization of_bias = of_weight;
+      for (float& s : of_bias.scale) s *= graph_.type(x).quant->scale[0];
+      inputs.push_back(graph_.add_constant("b", {DType::kI32, {outputs}, of_bias}, Constant::of<std::int32_t>(bias)));
+    }
+    const ValueId y = graph_.add_node("n" + std::to_string(graph_.nodes.size()), std::move(op), std::move(inputs));
     const double spread = 0.05 * 70 * (encoding_.bits == 4 ? 0.3 * 4 : 0.02 * 64) *
                           std::sqrt(static_cast<double>(depth) * density + 1) / 60;
     graph_.value(y).type.dtype = DType::kI8;

@@ -28,21 +28,17 @@ static const int8_t constant_3[144] = {-5, -2, 1, 4, -4, -1, 2, 5, -3, 0, 3, -5,
 static const int8_t constant_7[12] = {-5, -2, 1, 4, -4, -1, 2, 5, -3, 0, 3, -5};
 
 /* 0: conv2d first -> 3x3x4 */
-static const int32_t conv2d_0_bias[4] = {0, 0, 0, 0};
-static const int32_t conv2d_0_multiplier[4] = {1431655765, 1431655765, 1431655765, 1431655765};
-static const int8_t conv2d_0_shift[4] = {-7, -7, -7, -7};
-static const mj_weights conv2d_0_weights = {.weight = constant_1, .bias = conv2d_0_bias,
-    .multiplier = conv2d_0_multiplier, .shift = conv2d_0_shift};
+static const int32_t conv2d_0_multiplier[2] = {1431655765, -7};
+static const mj_weights conv2d_0_weights = {.weight = constant_1, .bias = NULL, .multiplier = conv2d_0_multiplier,
+    .shift = NULL};
 static const mj_conv conv2d_0 = {.in_h = 6, .in_w = 6, .in_c = 1, .out_w = 3, .out_c = 4, .kernel_h = 3, .kernel_w = 3,
     .stride_h = 2, .stride_w = 2, .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1, .groups = 1,
     .in_zero = -128, .out = {-128, -128, 127}};
 
 /* 1: conv2d second -> 3x3x4 */
-static const int32_t conv2d_1_bias[4] = {0, 0, 0, 0};
-static const int32_t conv2d_1_multiplier[4] = {1649267343, 1649267343, 1649267343, 1649267343};
-static const int8_t conv2d_1_shift[4] = {-7, -7, -7, -7};
-static const mj_weights conv2d_1_weights = {.weight = constant_3, .bias = conv2d_1_bias,
-    .multiplier = conv2d_1_multiplier, .shift = conv2d_1_shift};
+static const int32_t conv2d_1_multiplier[2] = {1649267343, -7};
+static const mj_weights conv2d_1_weights = {.weight = constant_3, .bias = NULL, .multiplier = conv2d_1_multiplier,
+    .shift = NULL};
 static const mj_conv conv2d_1 = {.in_h = 3, .in_w = 3, .in_c = 4, .out_w = 3, .out_c = 4, .kernel_h = 3, .kernel_w = 3,
     .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_left = 1, .groups = 1,
     .in_zero = -128, .out = {3, -128, 127}};
@@ -58,10 +54,9 @@ static const mj_mean mean_3 = {.size = {4, 1, 1}, .step = {1, 0, 0}, .reduced_si
 
 /* 4: linear logits -> 3 */
 static const int32_t linear_4_bias[3] = {-256, 256, -640};
-static const int32_t linear_4_multiplier[3] = {1099511584, 1099511584, 1099511584};
-static const int8_t linear_4_shift[3] = {-6, -6, -6};
+static const int32_t linear_4_multiplier[2] = {1099511584, -6};
 static const mj_weights linear_4_weights = {.weight = constant_7, .bias = linear_4_bias,
-    .multiplier = linear_4_multiplier, .shift = linear_4_shift};
+    .multiplier = linear_4_multiplier, .shift = NULL};
 static const mj_linear linear_4 = {.in_c = 4, .out_c = 3, .out = {0, -128, 127}};
 
 /* The input for each pixel value: scale, mean and deviation of the model, quantised. */

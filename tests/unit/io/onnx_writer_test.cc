@@ -115,14 +115,30 @@ TEST(OnnxWriter, EncodingsTravelWithTheFile) {
 }
 
 TEST(OnnxWriter, FloatWeightsKeepWhatTheyAskFor) {
-  Graph graph = network();
+  for (const Encoding asked : {Encoding{Layout::kDense, 4}, Encoding{Layout::kDense, 8, true}, Encoding{Layout::kDense, 4, true}}) {
+    Graph graph = network();
+    for (Value& value : graph.values) {
+      if (value.name == "w") value.encoding = asked;
+    }
+    const Graph back = parse_onnx(print_onnx(graph), {}).graph;
+    for (const Node& node : back.nodes) {
+      if (node.inputs.size() != 2) continue;
+      EXPECT_EQ(back.value(node.inputs[1]).encoding, asked);
+    }
+  }
+}
+
+TEST(OnnxWriter, OneScaleStaysOne) {
+  Graph graph = encoded_network(all_encodings()[0], all_encodings()[1]);
+  const Quantization one{{0.25f}, {0}, -1};
   for (Value& value : graph.values) {
-    if (value.name == "w") value.encoding.bits = 4;
+    if (value.constant()) value.type.quant = one;
   }
   const Graph back = parse_onnx(print_onnx(graph), {}).graph;
   for (const Node& node : back.nodes) {
-    if (node.inputs.size() != 2) continue;
-    EXPECT_EQ(back.value(node.inputs[1]).encoding, (Encoding{Layout::kDense, 4}));
+    if (node.inputs.size() > 1) {
+      EXPECT_EQ(back.type(node.inputs[1]).quant, one);
+    }
   }
 }
 
@@ -145,6 +161,8 @@ TEST(OnnxWriter, WrongEncodingsAreRefused) {
             "metadata 'millijoule.encoding.same' is 'relative'; expected an encoding such as relative_int4");
   EXPECT_EQ(message([](auto& property) { property.set_key("millijoule.encoding.other"); }),
             "metadata 'millijoule.encoding.other' names no convolution or linear layer");
+  EXPECT_EQ(message([](auto& property) { property.set_value("dense_int8_per_tensor"); }),
+            "value 'w_3_dequantized': is i8[2x2x1x8] and asks for one scale; expected a dense f32 constant");
 }
 
 TEST(OnnxWriter, IntegerInputsAndOutputsStayIntegers) {

@@ -175,6 +175,13 @@ TEST(Encoding, NamesRoundTrip) {
   for (const Encoding encoding : all_encodings()) EXPECT_EQ(find_encoding(encoding_name(encoding)), encoding);
   EXPECT_EQ(encoding_name(kRelative4), "relative_int4");
   EXPECT_EQ(find_encoding("relative"), std::nullopt);
+  EXPECT_EQ(find_encoding("relative_int8_per_tensor"), std::nullopt);
+  for (const int bits : {8, 4}) {
+    const Encoding asked{Layout::kDense, bits, true};
+    EXPECT_FALSE(asked.plain());
+    EXPECT_EQ(encoding_name(asked), bits == 8 ? "dense_int8_per_tensor" : "dense_int4_per_tensor");
+    EXPECT_EQ(find_encoding(encoding_name(asked)), asked);
+  }
 }
 
 TEST(Encoding, RefusesInOneSentence) {

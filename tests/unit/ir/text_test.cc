@@ -115,6 +115,15 @@ output %2
   wrong.replace(wrong.find("relative_int4"), 13, "relativ_int4");
   EXPECT_EQ(error_of([&] { parse_text(wrong, {}); }),
             "line 3: unknown encoding 'relativ_int4'; did you mean 'relative_int4'?");
+  std::string asking = text;
+  asking.replace(asking.find("i8[2x4] scale=1 zero_point=0 = relative_int4"), 44, "f32[2x4] = dense_int4_per_tensor");
+  for (std::string* at = &asking; at->find("i8[") != std::string::npos;) {
+    const std::size_t found = at->find("i8[");
+    at->replace(found, 2, "f32"), at->erase(at->find(" scale=1 zero_point=0", found), 21);
+  }
+  const Graph request = parse_text(asking, {});
+  EXPECT_EQ(request.value(1).encoding, (Encoding{Layout::kDense, 4, true}));
+  EXPECT_EQ(parse_text(print_text(request), {}), request);
   // Large constants go by their hash.
   for (const Encoding encoding : all_encodings()) {
     Graph large;

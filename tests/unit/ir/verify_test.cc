@@ -165,6 +165,12 @@ TEST(Verify, Encodings) {
   real.outputs = {real.add_node("l", Linear{}, {image, matrix})};
   real.value(matrix).encoding.bits = 4;
   EXPECT_EQ(error_of([&] { verify(real); }), "") << "asks for 4 bits";
+  real.value(matrix).encoding.per_tensor = true;
+  EXPECT_EQ(error_of([&] { verify(real); }), "") << "and for one scale";
+  real.value(matrix).encoding.layout = Layout::kRelative;
+  EXPECT_EQ(error_of([&] { verify(real); }), "value 'm': is f32[2x3] and asks for one scale; expected a dense f32 constant");
+  real.value(matrix).encoding = {Layout::kDense, 4};
+  EXPECT_EQ(stored(1, {Layout::kDense, 8, true}), "value 'w': is i8[2x1x1x3] and asks for one scale; expected a dense f32 constant");
   real.value(matrix).encoding.layout = Layout::kBitmap;
   EXPECT_EQ(error_of([&] { verify(real); }), "value 'm': is f32 and stored as bitmap_int4; expected dense_int8 or dense_int4");
 }

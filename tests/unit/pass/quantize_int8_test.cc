@@ -74,6 +74,37 @@ TEST(QuantizeInt8, ALinearLayerByHand) {
               ElementsAre(std::lround(4900 * 1e-4 / 0.02) - 78, std::lround(17900 * 2e-5 / 0.02) - 78));
 }
 
+/// The same layer where the weight asks for one scale.
+TEST(QuantizeInt8, OneScaleForAllRowsWhereTheWeightAsksForIt) {
+  Graph g;
+  const ValueId x = g.add_input("x", real({2}));
+  const ValueId weight = g.add_constant("w", {3, 2}, std::vector<float>{1.27f, -0.635f, 0.1f, 0.254f, 0, 0});
+  g.value(weight).encoding = {Layout::kDense, 8, true};
+  const ValueId bias = g.add_constant("b", {3}, std::vector<float>{0.5f, -0.25f, 1});
+  g.outputs = {g.add_node("y", Linear{}, {x, weight, bias})};
+  Ranges ranges = everywhere(g, -1, 1);
+  ranges.low[0] = 0, ranges.high[0] = 2.55f;  // scale 0.01, zero point -128
+  ranges.low[3] = -1, ranges.high[3] = 4.1f;  // scale 0.02, zero point -128 + 50
+  const Graph q = quantize_int8(g, ranges);
+  verify(q);
+  EXPECT_EQ(*named(q, "w").type.quant, (Quantization{{1.27f / 127}, {0}, -1}));
+  EXPECT_THAT(named(q, "w").data.as<std::int8_t>(), ElementsAre(127, -64, 10, 25, 0, 0));
+  EXPECT_TRUE(named(q, "w").encoding.plain()) << "answered by the quantisation";
+  EXPECT_EQ(named(q, "b").type.quant->axis, -1);
+  EXPECT_THAT(named(q, "b").data.as<std::int32_t>(), ElementsAre(5000, -2500, 10000));  // steps of 1e-4
+  // 1.0 and 2.0 are the codes -28 and 72.
+  Tensor input = make_tensor(q.type(q.inputs[0]));
+  input.as<std::int8_t>()[0] = -28, input.as<std::int8_t>()[1] = 72;
+  EXPECT_THAT(Evaluator(q).run(input)[0].as<std::int8_t>(),
+              ElementsAre(std::lround((12700 - 12800 + 5000) * 1e-4 / 0.02) - 78, std::lround((1000 + 5000 - 2500) * 1e-4 / 0.02) - 78,
+                          std::lround(1 / 0.02) - 78));
+
+  g.value(weight).encoding.bits = 4;
+  const Graph q4 = quantize_int8(g, ranges);
+  EXPECT_FLOAT_EQ(named(q4, "w").type.quant->scale[0], 1.27f / 7);
+  EXPECT_EQ(named(q4, "w").encoding, (Encoding{Layout::kDense, 4}));
+}
+
 TEST(QuantizeInt8, PrescribedOutputsAndThoseThatShare) {
   Graph g;
   const ValueId x = g.add_input("x", real({4, 4, 2}));
@@ -217,21 +248,33 @@ double sqnr_db(const Graph& graph, const Graph& integer, const std::vector<Tenso
 }
 
 TEST(QuantizeInt8, RandomGraphsStayCloseToFloat) {
-  std::vector<double> all;
+  std::vector<double> all, with_one_scale;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    const Graph g = simplify(testing::random_graph(seed));
+    Graph g = simplify(testing::random_graph(seed));
     const auto inputs = testing::random_inputs(g, seed, 20);
     const Graph q = quantize_int8(g, calibrate(g, inputs));
     verify(q);
     const double db = sqnr_db(g, q, inputs);
     EXPECT_GT(db, 20);
     all.push_back(db);
+    if (seed % 4 != 0) continue;
+    for (const Node& node : g.nodes) {
+      const bool weighted = std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op);
+      if (weighted) g.value(node.inputs[1]).encoding.per_tensor = true;
+    }
+    const Graph coarse = quantize_int8(g, calibrate(g, inputs));
+    verify(coarse);
+    with_one_scale.push_back(sqnr_db(g, coarse, inputs));
+    EXPECT_GT(with_one_scale.back(), 15);
   }
   std::sort(all.begin(), all.end());
   EXPECT_GT(all[20], 30);
   EXPECT_GT(all[200], 38);
   std::cout << "SQNR of int8 in dB: least " << all[0] << ", 5 % " << all[20] << ", median " << all[200] << "\n";
+  std::sort(with_one_scale.begin(), with_one_scale.end());
+  EXPECT_GT(with_one_scale[50], 35);
+  std::cout << "with one scale for all rows: least " << with_one_scale[0] << ", median " << with_one_scale[50] << "\n";
 }
 
 TEST(QuantizeInt8, LeavesIntegerGraphsAsTheyAre) {

@@ -13,10 +13,13 @@ Type per_channel(DType dtype, Shape shape) {
   return {dtype, std::move(shape),
           Quantization{std::vector<float>(channels, 0.5f), std::vector<std::int32_t>(channels), 0}};
 }
-Constant zeros(const Type& type) { return Constant(std::vector<std::byte>(static_cast<std::size_t>(type.bytes()))); }
+/// Not zeros: a bias of those is not stored.
+Constant ones(const Type& type) {
+  return Constant(std::vector<std::byte>(static_cast<std::size_t>(type.bytes()), std::byte{1}));
+}
 
 ValueId constant(Graph& graph, const std::string& name, Type type) {
-  Constant data = zeros(type);
+  Constant data = ones(type);
   return graph.add_constant(name, std::move(type), std::move(data));
 }
 
@@ -130,11 +133,30 @@ TEST(Estimate, CountsOneTableOfPixelsPerChannelThatIsNormalisedInItsOwnWay) {
   EXPECT_EQ(constant_bytes(graph), 3 * 256);
 }
 
-TEST(Estimate, CountsTheBiasThatAConvolutionLacks) {
+/// A layer from x on, without a bias.
+Bytes bytes_without_bias(const Op& op, Type x, Type weight, std::int8_t element) {
   Graph graph;
-  const ValueId x = graph.add_input("x", int8({4, 4, 2}));
-  graph.outputs = {graph.add_node("conv", Conv2d{}, {x, constant(graph, "w", per_channel(DType::kI8, {8, 1, 1, 2}))})};
-  EXPECT_EQ(constant_bytes(graph), 256 + 16 + 8 * (4 + 4 + 1));
+  const ValueId input = graph.add_input("x", std::move(x));
+  const std::vector<std::int8_t> elements(static_cast<std::size_t>(weight.count()), element);
+  const ValueId w = graph.add_constant("w", std::move(weight), Constant::of<std::int8_t>(elements));
+  graph.outputs = {graph.add_node("y", op, {input, w})};
+  graph.value(graph.outputs[0]).type.quant = Quantization{{0.5f}, {0}};
+  return constant_bytes(graph);
+}
+
+TEST(Estimate, CountsOnlyTheArraysThatChannelsDifferIn) {
+  const Type image = int8({4, 4, 2}), conv = per_channel(DType::kI8, {8, 1, 1, 2});
+  EXPECT_EQ(bytes_without_bias(Conv2d{}, image, conv, 1), 256 + 16 + 8 * 5);
+  EXPECT_EQ(bytes_without_bias(Conv2d{}, image, int8({8, 1, 1, 2}), 1), 256 + 16 + 8);
+  EXPECT_EQ(bytes_without_bias(Conv2d{}, image, int8({1, 1, 1, 2}), 1), 256 + 2 + 5) << "one channel has one factor anyway";
+  // A zero point that sums of weights multiply.
+  const Type line = int8({4}), matrix = per_channel(DType::kI8, {3, 4});
+  Type shifted = line;
+  shifted.quant->zero_point = {-7};
+  EXPECT_EQ(bytes_without_bias(Linear{}, line, matrix, 1), 256 + 12 + 3 * 5);
+  EXPECT_EQ(bytes_without_bias(Linear{}, shifted, matrix, 1), 256 + 12 + 3 * (5 + 4));
+  EXPECT_EQ(bytes_without_bias(Linear{}, shifted, matrix, 0), 256 + 12 + 3 * 5);
+  EXPECT_EQ(bytes_without_bias(Linear{}, shifted, int8({3, 4}), 1), 256 + 12 + 8 + 3 * 4);
 }
 
 TEST(Estimate, FitsUpToTheLastByte) {
