@@ -137,4 +137,6 @@ std::string architecture_of(const Graph& graph) {
   return found == graph.metadata.end() ? std::string() : found->second;
 }
 
+void forget_architecture(Graph& graph) { graph.metadata.erase(kArchitectureKey); }
+
 }  // namespace mj

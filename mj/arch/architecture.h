@@ -34,5 +34,7 @@ std::vector<Architecture> students_of(const Architecture& teacher);
 
 /// The architecture a graph was built from (its metadata key `millijoule.architecture`), if it says.
 std::string architecture_of(const Graph& graph);
+/// For a graph that is cut down and no member of its family any more.
+void forget_architecture(Graph& graph);
 
 }  // namespace mj

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "mj/arch/architecture.h"
+#include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/cli/command.h"
 #include "mj/cli/training_options.h"
 #include "mj/flow/distil_job.h"
+#include "mj/flow/run_set.h"
+#include "mj/flow/student.h"
 #include "mj/io/onnx.h"
 
 namespace mj::cli {
@@ -24,6 +27,25 @@ CLI::Validator number_or_auto(double low, double high) {
         return fmt::format("'{}' is neither 'auto' nor a number from {} to {}", text, low, high);
       },
       "");
+}
+
+/// The network to teach, by the name of an architecture, of a reduction or of a file. A reduction is of the teacher where it has
+/// its name, else of a model file.
+Graph named_student(const std::string& name, const Graph& teacher, const std::string& teacher_path, const DataSet& data, std::uint64_t seed) {
+  const auto is_file = [](const std::string& text) { return text.ends_with(".onnx") || text.ends_with(".tflite"); };
+  if (is_file(name)) return read_model(name);
+  const Student student = parse_student(name);
+  const std::string network = reduced_network(student), stem = std::filesystem::path(teacher_path).stem().string();
+  if (!network.empty() && network != stem && !is_file(network)) {
+    fail("student '{}' is made of '{}'; expected of the teacher, '{}', or of a model file", name, network, stem);
+  }
+  Graph source = is_file(network) ? read_model(network) : teacher;
+  source.preprocess = teacher.preprocess;
+  require_samples_fit(source, data.train);
+  Graph graph = build_to_train(student, &source, data.train, data.classes(), seed);
+  graph.preprocess = teacher.preprocess;
+  graph.class_names = data.class_names;
+  return graph;
 }
 
 void print_arms(const DistilJobResult& result) {
@@ -58,7 +80,7 @@ void add_distil(CLI::App& app) {
                                   "millijoule distil --teacher teacher.onnx --student resnet-8-w8-s2 --data fashion-mnist -o student.onnx", true);
   command.add_option("--teacher", options->teacher.path, "model file of the teacher")->required()->type_name("MODEL");
   options->teacher.add_preprocessing(command);
-  command.add_option("--student", options->student, "architecture, or a model file (*.onnx) to start from")->required()->type_name("NAME|MODEL");
+  command.add_option("--student", options->student, "architecture, a model file to start from, or what 'students' calls a network without some blocks and channels, e.g. teacher/drop2/width0.5")->required()->type_name("NAME|MODEL");
   command.add_option("--temperature", options->temperature, "softens both distributions; 'auto' derives it (docs/distillation.md)")
       ->type_name("auto|X")->check(number_or_auto(1e-3, 1000));
   command.add_option("--alpha", options->alpha, "weight of the teacher, 0 to 1; 'auto' derives it")
@@ -84,11 +106,7 @@ void add_distil(CLI::App& app) {
     job.derive.checkpoints = options->training.work();
     job.lessons = options->lessons;
     const auto make = [&](const DataSet& data) {
-      if (options->student.ends_with(".onnx")) return read_model(options->student);
-      Graph graph = build(parse_architecture(options->student), data.train.shape, data.classes(), options->common.seed);
-      graph.preprocess = job.teacher.preprocess;
-      graph.class_names = data.class_names;
-      return graph;
+      return named_student(options->student, job.teacher, options->teacher.path, data, options->common.seed);
     };
     const DistilJobResult result = run_distil_job(job, make, progress);
     const TrainJobResult& student = result.student;

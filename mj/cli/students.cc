@@ -2,32 +2,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "mj/arch/architecture.h"
 #include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/cli/command.h"
 #include "mj/flow/students_job.h"
-#include "mj/io/onnx.h"
 
 namespace mj::cli {
 namespace {
 
 struct Options {
   CommonOptions common;
-  std::string architecture, model, platform, energy, nvm, ram;
+  std::string architecture, platform, energy, nvm, ram;
+  ModelOptions model;
   std::string device = "auto";
   StudentsJob job;
 };
 
-/// What students are smaller members of, from --arch or from what the model says of itself.
-Architecture teacher_of(const Options& options) {
-  if (!options.architecture.empty()) return parse_architecture(options.architecture);
-  const std::string said = architecture_of(read_model(options.model));
-  if (said.empty()) fail("{}: does not say its architecture; name it with --arch", options.model);
-  return parse_architecture(said);
+/// The smaller members of --arch, or of what the model says it is; of a model that says nothing, its reductions.
+void name_students(const Options& options, StudentsJob& job) {
+  if (!options.architecture.empty()) {
+    for (const Architecture& member : students_of(parse_architecture(options.architecture))) job.students.push_back(student_of(member));
+    return;
+  }
+  job.network = options.model.read();
+  job.students = students_of(*job.network, std::filesystem::path(options.model.path).stem().string());
 }
 
 Limits limits_of(const Options& options, const Platform& platform) {
@@ -42,7 +44,7 @@ void print_candidates(const std::vector<Candidate>& candidates, const Limits& li
   for (const Candidate& c : candidates) widest = std::max(widest, c.verdict.size());
   std::vector<std::vector<std::string>> rows;
   for (const Candidate& c : candidates) {
-    rows.push_back({(c.chosen ? "* " : "  ") + to_text(c.architecture), thousands(c.parameters), thousands(c.macs), to_text(c.energy),
+    rows.push_back({(c.chosen ? "* " : "  ") + c.student.name, thousands(c.parameters), thousands(c.macs), to_text(c.energy),
                     to_text(c.latency), bytes_text(c.nvm_bytes), bytes_text(c.ram_bytes),
                     c.probe_accuracy ? fmt::format("{:.2f} %", *c.probe_accuracy * 100) : "", fmt::format("  {:<{}}", c.verdict, widest)});
   }
@@ -52,7 +54,7 @@ void print_candidates(const std::vector<Candidate>& candidates, const Limits& li
 }
 
 nlohmann::ordered_json json_of(const Candidate& c) {
-  nlohmann::ordered_json json = {{"architecture", to_text(c.architecture)}, {"parameters", c.parameters}, {"macs", c.macs},
+  nlohmann::ordered_json json = {{"architecture", c.student.name}, {"parameters", c.parameters}, {"macs", c.macs},
                                  {"energy_j", c.energy.value}, {"latency_s", c.latency.value}, {"nvm_bytes", c.nvm_bytes},
                                  {"ram_bytes", c.ram_bytes}, {"fits", c.fits}, {"verdict", c.verdict}};
   if (c.probe_accuracy) json["probe_accuracy"] = *c.probe_accuracy;
@@ -67,7 +69,9 @@ void add_students(CLI::App& app) {
   CLI::App& command = add_command(app, options->common, "students", "which smaller networks fit a budget, and which is best",
                                   "millijoule students --arch resnet-14-w16 --platform msp430fr5994 --budget \"3 mJ\" --data fashion-mnist", true);
   CLI::Option* architecture = command.add_option("--arch", options->architecture, "architecture whose smaller members are candidates")->type_name("NAME");
-  command.add_option("--model", options->model, "a teacher that says its architecture")->type_name("MODEL")->excludes(architecture);
+  command.add_option("--model", options->model.path, "a teacher: members of its architecture, or of any other network what is left without some blocks and channels")
+      ->type_name("MODEL")->excludes(architecture);
+  options->model.add_preprocessing(command);
   command.add_option("--platform", options->platform, "device: a name of 'platform list', or a description's file")->required()->type_name("NAME");
   command.add_option("--budget", options->energy, "energy per inference, e.g. \"3 mJ\"")->required()->type_name("ENERGY");
   command.add_option("--nvm", options->nvm, "less non-volatile memory than the device has")->type_name("BYTES");
@@ -77,12 +81,12 @@ void add_students(CLI::App& app) {
   command.add_option("--probe-epochs", options->job.probe.epochs, "epochs of these short trainings")->type_name("N")->check(CLI::Range(1, 1000));
   command.add_option("--device", options->device, "where to train: auto, cpu or cuda")->type_name("NAME");
   command.callback([options] {
-    if (options->architecture.empty() && options->model.empty()) throw CLI::RequiredError("--arch or --model");
+    if (options->architecture.empty() && options->model.path.empty()) throw CLI::RequiredError("--arch or --model");
     TerminalProgress progress;
     const Platform platform = find_platform(options->platform);
     StudentsJob& job = options->job;
     job.limits = limits_of(*options, platform);
-    job.teacher = teacher_of(*options);
+    name_students(*options, job);
     job.probe.seed = options->common.seed;
     job.probe.device = parse_device(options->device);
     const StudentsJobResult result = run_students_job(job, platform, progress);
@@ -92,7 +96,7 @@ void add_students(CLI::App& app) {
     write_json(options->common, {{"schema", 1},
                                  {"budget_j", job.limits.energy.value},
                                  {"candidates", all},
-                                 {"chosen", to_text(result.candidates[result.chosen].architecture)}});
+                                 {"chosen", result.candidates[result.chosen].student.name}});
   });
 }
 

@@ -66,12 +66,19 @@ ExitsJob exits_job(const Spec& spec, Device device, const std::filesystem::path&
   return job;
 }
 
-/// The network to teach: fresh weights, fed like the teacher.
-Graph fresh_student(const Architecture& architecture, const Graph& teacher, std::int64_t classes, std::uint64_t seed) {
-  Graph graph = build(architecture, teacher.type(teacher.inputs[0]).shape, classes, RandomStream(seed, kInitial).next());
+/// The network to teach: fresh weights, or those of the teacher that survive; fed like the teacher.
+Graph fresh_student(const Student& student, const Graph& teacher, const Samples& train, std::int64_t classes, std::uint64_t seed) {
+  Graph graph = build_to_train(student, &teacher, train, classes, RandomStream(seed, kInitial).next());
   graph.preprocess = teacher.preprocess;
   graph.class_names = teacher.class_names;
   return graph;
+}
+
+/// A student's name where a file is called by it.
+std::string file_name(const Student& student) {
+  std::string name = student.name;
+  std::ranges::replace(name, '/', '-');
+  return name;
 }
 
 void require_match(const Graph& teacher, const DataSet& data, const std::string& file) {
@@ -110,16 +117,6 @@ Contender contender(std::string name, const Graph& simplified, const Estimate& c
           .ram_bytes = cost.ram_bytes};
 }
 
-/// The teacher's own architecture says which family its students come from.
-std::vector<Architecture> candidates_of(const Spec& spec, const Graph& teacher) {
-  if (!spec.students.empty()) return spec.students;
-  const std::string architecture = architecture_of(teacher);
-  if (architecture.empty()) {
-    fail("{}: does not say its architecture; name the students in [students] candidates, e.g. [\"resnet-8-w16-s2\"]",
-         spec.teacher.string());
-  }
-  return students_of(parse_architecture(architecture));
-}
 
 /// What is left of the NVM for constants: code, and that of the kernels of encoded weights, comes off.
 Bytes constants_within(Bytes nvm, const Graph& student, const Platform& platform) {
@@ -174,7 +171,9 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   const std::string teacher_name = architecture_of(teacher);
   result.teacher =
       contender(teacher_name.empty() ? spec.teacher.stem().string() : teacher_name, simple_teacher, teacher_cost);
-  result.candidates = characterise(candidates_of(spec, teacher), input, data.classes(), result.platform);
+  const std::vector<Student> students =
+      spec.students.empty() ? students_of(teacher, spec.teacher.stem().string()) : spec.students;
+  result.candidates = characterise(students, &teacher, input, data.classes(), result.platform);
 
   meter.begin("identify");
   result.teacher_validation_accuracy =
@@ -192,13 +191,13 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   // Where they are to be derived, the probes make do with what needs no training.
   Distillation distillation{&simple_teacher, spec.temperature.value_or(kProbeTemperature), spec.alpha.value_or(kProbeAlpha), said,
                             spec.objective};
-  const Probe probe = [&](const Architecture& architecture) {
+  const Probe probe = [&](const Student& student) {
     TrainOptions short_run = distil_options(spec, options.device);
     short_run.epochs = std::max(1, static_cast<int>(std::lround(spec.epochs * spec.probe)));
     short_run.warmup_epochs = 0.1 * short_run.epochs;
     short_run.ema_decay = 0;  // an average over a run this short lags behind it
-    short_run.checkpoint = work / ("probe-" + to_text(architecture) + ".checkpoint");
-    const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
+    short_run.checkpoint = work / ("probe-" + file_name(student) + ".checkpoint");
+    const Graph fresh = fresh_student(student, teacher, split.train, data.classes(), spec.seed);
     const TrainResult probed = train(fresh, split.train, split.validation, short_run, distillation, progress);
     meter.add_macs(probed.macs);
     return probed.validation_accuracy;
@@ -207,9 +206,9 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
   Limits choice = result.limits;
   if (spec.compress_epochs > 0) choice.nvm = std::numeric_limits<Bytes>::max();
   const std::size_t chosen = identify(result.candidates, choice, spec.probes, split.validation.size(), probe);
-  const Architecture& architecture = result.candidates[chosen].architecture;
+  const Student& student = result.candidates[chosen].student;
 
-  const Graph fresh = fresh_student(architecture, teacher, data.classes(), spec.seed);
+  const Graph fresh = fresh_student(student, teacher, split.train, data.classes(), spec.seed);
   meter.begin("derive");
   TrainOptions derived_for = distil_options(spec, options.device);
   result.derived = derive_distillation(fresh, simple_teacher, split.train, split.validation, derived_for, said,
@@ -253,7 +252,7 @@ DesignResult design(const Spec& spec, const DesignOptions& options, Progress& pr
 
   meter.begin("emit");
   result.estimate = estimate(result.lowered, result.platform);
-  result.result = contender(to_text(architecture), simple_student, result.estimate);
+  result.result = contender(student.name, simple_student, result.estimate);
   const std::filesystem::path firmware = spec.output / "firmware";
   write_firmware(firmware, emit(result.lowered, {.name = spec.name}, &result.platform, &result.estimate));
   write_onnx(spec.output / "teacher.onnx", teacher);

@@ -13,11 +13,6 @@
 namespace mj {
 namespace {
 
-/// a is nowhere larger than b and somewhere smaller; only members of one family can be compared so.
-bool smaller(const Architecture& a, const Architecture& b) {
-  return a.family == b.family && a.depth <= b.depth && a.width <= b.width && a.stem_stride >= b.stem_stride && !(a == b);
-}
-
 std::string excess(const Candidate& candidate, const Limits& limits) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
@@ -38,20 +33,20 @@ std::string excess(const Candidate& candidate, const Limits& limits) {
     return a.energy < b.energy;
   });
   fail("no student fits {} per inference, {} of NVM and {} of RAM; the smallest, {}, needs {}, {} and {}",
-       to_text(limits.energy), bytes_text(limits.nvm), bytes_text(limits.ram), to_text(smallest->architecture),
+       to_text(limits.energy), bytes_text(limits.nvm), bytes_text(limits.ram), smallest->student.name,
        to_text(smallest->energy), bytes_text(smallest->nvm_bytes), bytes_text(smallest->ram_bytes));
 }
 
 }  // namespace
 
-std::vector<Candidate> characterise(const std::vector<Architecture>& architectures, const Shape& input,
+std::vector<Candidate> characterise(const std::vector<Student>& students, const Graph* network, const Shape& input,
                                     std::int64_t classes, const Platform& platform) {
-  std::vector<Candidate> candidates(architectures.size());
-  parallel_for(static_cast<std::int64_t>(architectures.size()), [&](std::int64_t i) {
-    const Architecture& architecture = architectures[static_cast<std::size_t>(i)];
-    const Graph graph = simplify(build(architecture, input, classes, 0));
+  std::vector<Candidate> candidates(students.size());
+  parallel_for(static_cast<std::int64_t>(students.size()), [&](std::int64_t i) {
+    const Student& student = students[static_cast<std::size_t>(i)];
+    const Graph graph = simplify(build(student, network, input, classes, 0));
     const Estimate cost = estimate(lower_for_estimate(graph), platform);
-    candidates[static_cast<std::size_t>(i)] = {.architecture = architecture,
+    candidates[static_cast<std::size_t>(i)] = {.student = student,
                                                .parameters = parameter_count(graph),
                                                .macs = total_macs(graph),
                                                .energy = cost.energy,
@@ -75,12 +70,12 @@ std::size_t identify(std::vector<Candidate>& candidates, const Limits& limits, i
   std::vector<std::size_t> largest;
   for (std::size_t i : left) {
     const auto larger = std::find_if(left.begin(), left.end(), [&](std::size_t other) {
-      return smaller(candidates[i].architecture, candidates[other].architecture);
+      return smaller(candidates[i].student, candidates[other].student);
     });
     if (larger == left.end()) {
       largest.push_back(i);
     } else {
-      candidates[i].verdict = fmt::format("{} is larger and fits", to_text(candidates[*larger].architecture));
+      candidates[i].verdict = fmt::format("{} is larger and fits", candidates[*larger].student.name);
     }
   }
   std::stable_sort(largest.begin(), largest.end(),
@@ -97,7 +92,7 @@ std::size_t identify(std::vector<Candidate>& candidates, const Limits& limits, i
   }
   double best = 0;
   for (std::size_t i : largest) {
-    candidates[i].probe_accuracy = probe(candidates[i].architecture);
+    candidates[i].probe_accuracy = probe(candidates[i].student);
     best = std::max(best, *candidates[i].probe_accuracy);
   }
   // All have seen the same validation samples, so one standard error of a proportion serves as the common yardstick.
@@ -115,7 +110,7 @@ std::size_t identify(std::vector<Candidate>& candidates, const Limits& limits, i
         i == winner ? fmt::format("chosen: probe {:.2f} %, best {:.2f} ± {:.2f} %", accuracy * 100, best * 100, sigma * 100)
         : accuracy >= best - sigma
             ? fmt::format("probe {:.2f} %: no better than {}, which needs less energy", accuracy * 100,
-                          to_text(candidates[winner].architecture))
+                          candidates[winner].student.name)
             : fmt::format("probe {:.2f} %, {:.2f} points below the best", accuracy * 100, (best - accuracy) * 100);
   }
   return winner;

@@ -100,6 +100,16 @@ bool is_c_identifier(const std::string& name) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
+/// A candidate; reductions are of the teacher only.
+Student teachers_student(const std::string& name, const std::string& teacher) {
+  Student student = parse_student(name);
+  const std::string network = reduced_network(student);
+  if (!network.empty() && network != teacher) {
+    fail("student '{}' is made of '{}'; expected of the teacher, '{}'", name, network, teacher);
+  }
+  return student;
+}
+
 }  // namespace
 
 Spec parse_spec(std::string_view text, const std::string& name, const std::filesystem::path& folder) {
@@ -136,7 +146,7 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
 
   TomlTable students = top.table("students");
   for (const std::string& member : students.texts("candidates")) {
-    spec.students.push_back(with_context(students.where("candidates"), [&] { return parse_architecture(member); }));
+    spec.students.push_back(with_context(students.where("candidates"), [&] { return teachers_student(member, spec.teacher.stem().string()); }));
   }
   spec.probes = whole(students, "probes", spec.probes, 1, 20);
   spec.probe = limited(students, "probe", spec.probe, 0.001, 1);

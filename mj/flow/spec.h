@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "mj/arch/architecture.h"
 #include "mj/base/units.h"
+#include "mj/flow/student.h"
 #include "mj/learn/objective.h"
 #include "mj/pass/exit_head.h"
 #include "mj/platform/scenario.h"
@@ -37,7 +37,7 @@ struct Spec {
   std::optional<Scenario> scenario;      ///< how the energy came about, where it was not given
   std::optional<Bytes> nvm;              ///< limits below the device's own
   std::optional<Bytes> ram;
-  std::vector<Architecture> students;    ///< candidates; empty: derived from the teacher's family
+  std::vector<Student> students;         ///< candidates; empty: members of the teacher's family, or its reductions
 
   int epochs = 10;                       ///< of the final distillation
   int batch = 128;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,12 @@ namespace mj {
 
 /// Stages 1 and 2 with their data: what `millijoule students` does.
 struct StudentsJob {
-  Architecture teacher;  ///< whose smaller members are the candidates
-  std::string data;      ///< as `read_dataset` takes it
+  std::vector<Student> students;  ///< the candidates
+  std::optional<Graph> network;   ///< that reductions among them are made of
+  std::string data;               ///< as `read_dataset` takes it
   Limits limits;
   int probes = 1;
-  TrainOptions probe;    ///< of the short trainings, by labels alone; `seed` also draws validation and first weights
+  TrainOptions probe;  ///< of the short trainings, by labels alone; `seed` also draws validation and first weights
 };
 
 struct StudentsJobResult {

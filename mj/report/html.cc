@@ -53,8 +53,8 @@ std::string candidate_plot(const DesignResult& r) {
     energies.push_back(c.energy.value * 1e3);
     sizes.push_back(static_cast<double>(c.parameters));
     points.push_back({c.energy.value * 1e3, static_cast<double>(c.parameters), c.chosen ? "chosen" : c.fits ? "fits" : "lost",
-                      fmt::format("{}: {}, {}", to_text(c.architecture), to_text(c.energy), c.verdict),
-                      c.chosen ? to_text(c.architecture) : ""});
+                      fmt::format("{}: {}, {}", c.student.name, to_text(c.energy), c.verdict),
+                      c.chosen ? c.student.name : ""});
   }
   // The chosen one last, so that it lies on top.
   std::stable_partition(points.begin(), points.end(), [](const Point& p) { return p.css_class != "chosen"; });
@@ -70,7 +70,7 @@ std::string candidate_table(const DesignResult& r) {
   for (const Candidate& c : r.candidates) {
     html += fmt::format(
         "<tr class=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>\n",
-        c.chosen ? "chosen" : c.fits ? "" : "out", escaped(to_text(c.architecture)), thousands(c.parameters), thousands(c.macs),
+        c.chosen ? "chosen" : c.fits ? "" : "out", escaped(c.student.name), thousands(c.parameters), thousands(c.macs),
         to_text(c.energy), to_text(c.latency), bytes_text(c.nvm_bytes), bytes_text(c.ram_bytes),
         c.probe_accuracy ? percent(*c.probe_accuracy) : "", escaped(c.verdict));
   }

@@ -26,7 +26,7 @@ Json json_of(const Contender& contender) {
 }
 
 Json json_of(const Candidate& candidate) {
-  Json json = {{"architecture", to_text(candidate.architecture)},
+  Json json = {{"architecture", candidate.student.name},
                {"parameters", candidate.parameters},
                {"macs", candidate.macs},
                {"energy_j", rounded(candidate.energy.value)},

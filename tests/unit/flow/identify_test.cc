@@ -9,12 +9,12 @@ namespace mj {
 namespace {
 
 Candidate candidate(int depth, int width, int stride, double millijoules, Bytes nvm = 1000, Bytes ram = 1000) {
-  return {.architecture = {"resnet", depth, width, stride}, .energy = {millijoules * 1e-3}, .nvm_bytes = nvm, .ram_bytes = ram};
+  return {.student = student_of({"resnet", depth, width, stride}), .energy = {millijoules * 1e-3}, .nvm_bytes = nvm, .ram_bytes = ram};
 }
 
 const Limits kLimits{{3e-3}, 10000, 4000};
 
-double never(const Architecture&) {
+double never(const Student&) {
   ADD_FAILURE() << "nothing needed a probe";
   return 0;
 }
@@ -39,7 +39,8 @@ TEST(Identify, ProbesAcrossAxesAndPrefersTheCheaperWithinOneStandardError) {
   const std::vector<Candidate> all = {candidate(14, 8, 2, 2.9), candidate(8, 16, 2, 2.5), candidate(8, 12, 1, 2.7)};
   auto run = [&](double deep, double wide, double fine) {
     std::vector<Candidate> copy = all;
-    const std::size_t winner = identify(copy, kLimits, 3, 1000, [&](const Architecture& a) {
+    const std::size_t winner = identify(copy, kLimits, 3, 1000, [&](const Student& student) {
+      const auto& a = std::get<Architecture>(student.form);
       return a.depth == 14 ? deep : a.width == 16 ? wide : fine;
     });
     EXPECT_TRUE(copy[winner].chosen);
@@ -54,7 +55,7 @@ TEST(Identify, ProbesAcrossAxesAndPrefersTheCheaperWithinOneStandardError) {
 TEST(Identify, ProbesOnlyAsManyAsAsked) {
   std::vector<Candidate> all = {candidate(14, 8, 2, 2.9), candidate(8, 16, 2, 2.5), candidate(8, 12, 1, 2.7)};
   int probes = 0;
-  identify(all, kLimits, 2, 1000, [&](const Architecture&) { return ++probes, 0.5; });
+  identify(all, kLimits, 2, 1000, [&](const Student&) { return ++probes, 0.5; });
   EXPECT_EQ(probes, 2);
   EXPECT_EQ(all[1].verdict, "not probed: 2 others spend more of the budget");
 }

@@ -26,8 +26,8 @@ DesignResult sample() {
   result.teacher = {"big", 0.95, 100000, 9000000, {50e-3}, {1.5}, 200000, 30000};
   result.result = {"small", 0.91, 1000, 90000, {2e-3}, {0.1}, 5000, 3000};
   result.student_float_accuracy = 0.912;
-  result.candidates = {{.architecture = {"resnet", 8, 8, 2}, .parameters = 1000, .energy = {2e-3}, .fits = true, .chosen = true, .verdict = "chosen"},
-                       {.architecture = {"resnet", 8, 16, 2}, .parameters = 4000, .energy = {9e-3}, .verdict = "needs <more>"}};
+  result.candidates = {{.student = student_of({"resnet", 8, 8, 2}), .parameters = 1000, .energy = {2e-3}, .fits = true, .chosen = true, .verdict = "chosen"},
+                       {.student = student_of({"resnet", 8, 16, 2}), .parameters = 4000, .energy = {9e-3}, .verdict = "needs <more>"}};
   result.epoch_loss = {1, 0.5};
   result.epoch_accuracy = {0.8, 0.9};
   result.confusion = {4, 1, 0, 5};
