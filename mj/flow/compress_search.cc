@@ -66,7 +66,7 @@ class Measurement {
  private:
   void measure_layer(std::size_t l, ErrorScales& scales, std::vector<double>& sensitivity) const {
     const ValueId weight = options_.layers()[l].weight;
-    const auto formed = [&](double density, int bits) { return of(with_forms(graph_, {{{weight, density, 1, bits, {}}}, 0, 0})); };
+    const auto formed = [&](double density, int bits) { return of(with_forms(graph_, {{{weight, density, 1, bits, false, {}}}, 0, 0})); };
     for (const double density : {0.015, 0.06, 0.25, 0.5}) {
       const double measured = formed(density, 0);
       if (density == kReportedDensity) sensitivity[l] = measured;
@@ -171,7 +171,8 @@ WeightForms forms_of(const Graph& graph, const CompressSearch& search) {
       const auto node = std::ranges::find(graph.nodes, name, &Node::name);
       MJ_CHECK(node != graph.nodes.end());
       const int block = graph.type(node->inputs[1]).shape.back() % 4 == 0 ? layer.block : 1;
-      forms.weights.push_back({node->inputs[1], layer.density, block, layer.bits, {}});
+      const bool per_tensor = graph.value(node->inputs[1]).encoding.per_tensor || (name == layer.node && layer.per_tensor);
+      forms.weights.push_back({node->inputs[1], layer.density, block, layer.bits, per_tensor, {}});
     }
   }
   return forms;
@@ -179,7 +180,7 @@ WeightForms forms_of(const Graph& graph, const CompressSearch& search) {
 
 Graph with_bits(Graph graph, const WeightForms& forms) {
   for (const WeightForm& form : forms.weights) {
-    if (form.bits == 4) graph.value(form.weight).encoding = {Layout::kDense, 4};
+    graph.value(form.weight).encoding = {Layout::kDense, form.bits == 4 ? 4 : 8, form.per_tensor};
   }
   return graph;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <variant>
 
 #include "mj/base/error.h"
 #include "mj/learn/device.h"
@@ -18,6 +19,20 @@ at::Tensor as_tensor(const Value& value) {
   at::Tensor tensor = at::empty(sizes, at::kFloat);
   std::ranges::copy(elements, tensor.data_ptr<float>());
   return tensor;
+}
+
+/// The batch-norm that alone reads what a weight makes; null where there is none.
+const Node* batch_norm_behind(const Graph& graph, ValueId weight) {
+  const auto reads = [&](const Node& node) { return node.inputs.size() > 1 && node.inputs[1] == weight; };
+  const auto user = std::ranges::find_if(graph.nodes, reads);
+  if (user == graph.nodes.end() || std::ranges::count_if(graph.nodes, reads) != 1) return nullptr;
+  const Node* norm = nullptr;
+  for (const Node& node : graph.nodes) {
+    if (std::ranges::find(node.inputs, user->output) == node.inputs.end()) continue;
+    if (norm || !std::holds_alternative<BatchNorm>(node.op)) return nullptr;
+    norm = &node;
+  }
+  return norm;
 }
 
 }  // namespace
@@ -47,10 +62,10 @@ at::Tensor magnitude_mask(const at::Tensor& weight, double density, int block) {
   return mask.reshape(weight.sizes());
 }
 
-at::Tensor rounded_to_bits(const at::Tensor& weight, int bits) {
+at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor) {
   if (bits == 0) return weight;
   const at::NoGradGuard no_gradient;
-  const at::Tensor rows = weight.detach().reshape({weight.size(0), -1});
+  const at::Tensor rows = weight.detach().reshape({per_tensor ? 1 : weight.size(0), -1});
   const at::Tensor largest = at::clamp_min(rows.abs().amax(1, /*keepdim=*/true), 1e-20);
   const double limit = bits == 4 ? 7 : 127;
   const auto rounded = [&](double ratio) {
@@ -84,6 +99,10 @@ FormedWeights::FormedWeights(const Graph& graph, WeightForms forms, c10::Device 
     if (form.block != 1 && form.block != 4) fail("weight '{}' has blocks of {}; expected 1 or 4", value.name, form.block);
     if (form.bits != 0 && form.bits != 4 && form.bits != 8) fail("weight '{}' has {} bits; expected 0, 4 or 8", value.name, form.bits);
     fixed_masks_.emplace_back();
+    row_scales_.emplace_back();
+    if (const Node* norm = form.per_tensor ? batch_norm_behind(graph, form.weight) : nullptr) {
+      row_scales_.back() = {norm->inputs[1], norm->inputs[4], std::get<BatchNorm>(norm->op).epsilon};
+    }
     if (form.kept.empty()) continue;
     if (static_cast<std::int64_t>(form.kept.size()) != value.type.count()) {
       fail("weight '{}' has {} elements; its mask has {}", value.name, value.type.count(), form.kept.size());
@@ -95,23 +114,30 @@ FormedWeights::FormedWeights(const Graph& graph, WeightForms forms, c10::Device 
   }
 }
 
-at::Tensor FormedWeights::formed(std::size_t i, const at::Tensor& weight, double progress) const {
+at::Tensor FormedWeights::formed(std::size_t i, const std::function<at::Tensor(ValueId)>& constant, double progress) const {
   const WeightForm& form = forms_.weights[i];
   const at::NoGradGuard no_gradient;
-  at::Tensor seen = weight.detach();
+  const at::Tensor weight = constant(form.weight).detach();
+  at::Tensor seen = weight;
   if (fixed_masks_[i].defined()) {
     seen = seen * fixed_masks_[i];
   } else if (form.density < 1) {
     seen = seen * magnitude_mask(weight, scheduled_density(form.density, forms_.sparse_until, progress), form.block);
   }
-  return progress >= forms_.quantized_from ? rounded_to_bits(seen, form.bits) : seen;
+  if (progress < forms_.quantized_from) return seen;
+  if (!row_scales_[i]) return rounded_to_bits(seen, form.bits, form.per_tensor);
+  const RowScale& by = *row_scales_[i];
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(weight.dim()), 1);
+  rows[0] = weight.size(0);
+  const at::Tensor size = at::clamp_min((constant(by.gamma) / (constant(by.variance) + by.epsilon).sqrt()).abs(), 1e-12).reshape(rows);
+  return rounded_to_bits(seen * size, form.bits, true) / size;
 }
 
 std::map<ValueId, at::Tensor> FormedWeights::at(const Weights& weights, double progress) const {
   std::map<ValueId, at::Tensor> seen;
   for (std::size_t i = 0; i < forms_.weights.size(); ++i) {
     const at::Tensor& weight = weights[forms_.weights[i].weight];
-    const at::Tensor formed_weight = formed(i, weight, progress);
+    const at::Tensor formed_weight = formed(i, [&](ValueId id) { return weights[id]; }, progress);
     const at::Tensor through = fixed_masks_[i].defined() ? weight * fixed_masks_[i] : weight;
     seen[forms_.weights[i].weight] = through + (formed_weight - through).detach();
   }
@@ -123,7 +149,7 @@ Graph with_forms(Graph graph, const WeightForms& forms) {
     const FormedWeights formed(graph, forms, device);
     for (std::size_t i = 0; i < forms.weights.size(); ++i) {
       Value& value = graph.value(forms.weights[i].weight);
-      const at::Tensor final_weight = formed.formed(i, as_tensor(value), 1).contiguous();
+      const at::Tensor final_weight = formed.formed(i, [&](ValueId id) { return as_tensor(graph.value(id)); }, 1).contiguous();
       value.data = Constant::of(std::span<const float>(final_weight.data_ptr<float>(), static_cast<std::size_t>(value.type.count())));
     }
     return graph;

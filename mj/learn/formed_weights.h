@@ -3,7 +3,10 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
 #include <map>
+#include <optional>
+#include <vector>
 
 #include "mj/learn/weight_form.h"
 #include "mj/learn/weights.h"
@@ -14,10 +17,10 @@ namespace mj {
 /// as many are kept as hold `count` elements, rounded to nearest, at least one.
 at::Tensor magnitude_mask(const at::Tensor& weight, double density, int block);
 
-/// Rounded to `bits`, symmetric per row, -127..127 or -7..7 steps. With 8 bits the largest magnitude of a row is 127 steps;
+/// Rounded to `bits`, symmetric per row or per tensor, -127..127 or -7..7 steps. With 8 bits the largest magnitude is 127 steps;
 /// with 4 bits the step is the one of eight candidates, 7 of which clip, that makes the squared error least. Either way the
 /// largest magnitude of the result is 127 or 7 steps, so that quantising it once more by its maximum gives the same integers.
-at::Tensor rounded_to_bits(const at::Tensor& weight, int bits);
+at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor = false);
 
 /// Weights as the forward pass sees them.
 class FormedWeights {
@@ -28,13 +31,20 @@ class FormedWeights {
   /// At a share of the training's steps; gradients reach the dense weights as if nothing had been done, but for elements cut
   /// by a fixed mask.
   std::map<ValueId, at::Tensor> at(const Weights& weights, double progress) const;
-  /// One weight in its form, without gradient.
-  at::Tensor formed(std::size_t form, const at::Tensor& weight, double progress) const;
+  /// One weight in its form, without gradient. `constant` gives the constants of the network by their id.
+  at::Tensor formed(std::size_t form, const std::function<at::Tensor(ValueId)>& constant, double progress) const;
 
   const WeightForms& forms() const { return forms_; }
 
  private:
+  /// The batch-norm behind a weight with one step: folded, it scales the rows before they are rounded.
+  struct RowScale {
+    ValueId gamma, variance;
+    double epsilon;
+  };
+
   WeightForms forms_;
+  std::vector<std::optional<RowScale>> row_scales_;  ///< per form
   std::vector<at::Tensor> fixed_masks_;  ///< per form; undefined where the mask follows the weight
 };
 

@@ -74,7 +74,7 @@ std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& 
                                options.label_smoothing, options.ema_decay, options.augment.crop_pad,
                                options.augment.flip, options.augment.cutout, options.views, options.seed));
   for (const WeightForm& form : options.forms.weights) {
-    hash = mix(hash, fmt::format("form {} {:a} {} {} {:a} {:a}\n", form.weight, form.density, form.block, form.bits,
+    hash = mix(hash, fmt::format("form {} {:a} {} {} {} {:a} {:a}\n", form.weight, form.density, form.block, form.bits, form.per_tensor,
                                  options.forms.sparse_until, options.forms.quantized_from));
     hash = content_hash(std::as_bytes(std::span(form.kept)), hash);
   }

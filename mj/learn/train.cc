@@ -227,7 +227,7 @@ class Training {
     const Weights dense(graph, device_);
     for (std::size_t i = 0; i < options_.forms.weights.size(); ++i) {
       const ValueId id = options_.forms.weights[i].weight;
-      const std::vector<float> elements = to_floats(formed_->formed(i, dense[id], progress_share()));
+      const std::vector<float> elements = to_floats(formed_->formed(i, [&](ValueId constant) { return dense[constant]; }, progress_share()));
       graph.value(id).data = Constant::of(std::span<const float>(elements));
     }
     return graph;

@@ -16,6 +16,7 @@ struct WeightForm {
   double density = 1;              ///< share of the elements that are not zero at the end, above 0 and at most 1
   int block = 1;                   ///< zeros come in runs of this many within a row, from multiples of it on (1 or 4)
   int bits = 0;                    ///< 8 or 4; 0 leaves reals
+  bool per_tensor = false;         ///< rounded with one step instead of one per row, as its batch-norm scales them if it has one
   std::vector<std::uint8_t> kept;  ///< not empty: exactly these elements stay, whatever their size; `density` is not used
 
   bool operator==(const WeightForm&) const = default;

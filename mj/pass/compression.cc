@@ -28,6 +28,10 @@ constexpr double kRankShares[] = {0.5, 0.375, 0.25, 0.125};
 constexpr double kFactorDensities[] = {1, 0.5, 0.25, 0.125, 0.06};
 constexpr std::size_t kSampledRows = 16;
 constexpr Bytes kChannelBytes = 4 + 4 + 1;  // bias, multiplier and shift of an output channel
+constexpr Bytes kBiasBytes = 4;
+// What each factor has that is not the last: multiplier and shift of all its channels, and what describes its call.
+constexpr Bytes kOneFactorBytes = 4 + 4;
+constexpr Bytes kConvFactorBytes = kOneFactorBytes + 52, kLinearFactorBytes = kOneFactorBytes + 26;
 
 /// Share of the sum of squares that a normal distribution has in its smallest elements when `density` of them stay:
 /// 1 - d - 2 t phi(t), where a share d lies beyond t.
@@ -48,6 +52,27 @@ double rounding_error(int bits, double mean_square, double largest) {
   const double step = largest / (bits == 4 ? 7 : 127);
   const double uniform = step * step / 12;
   return bits == 4 ? std::min(uniform, 0.0115 * mean_square) : uniform;
+}
+
+/// On a grid of these bits, of eight the one of least squared error with 4 (as training rounds).
+std::vector<float> best_rounded(std::span<const float> elements, int bits) {
+  float largest = 0;
+  for (const float x : elements) largest = std::max(largest, std::abs(x));
+  if (largest == 0) return {elements.begin(), elements.end()};
+  const double most = bits == 4 ? 7 : 127;
+  std::vector<float> best, rounded(elements.size());
+  double least = 0;
+  for (const double ratio : {1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3}) {
+    const double step = largest * ratio / most;
+    double error = 0;
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      rounded[i] = static_cast<float>(std::clamp(std::round(elements[i] / step), -most, most) * step);
+      error += (rounded[i] - elements[i]) * (rounded[i] - elements[i]);
+    }
+    if (best.empty() || error < least) best = rounded, least = error;
+    if (bits != 4) break;
+  }
+  return best;
 }
 
 /// What a weight takes and asks for, as `choose_encodings` will store it.
@@ -163,7 +188,7 @@ CompressionOptions::CompressionOptions(const Graph& graph, std::map<ValueId, std
   }
   fixed_bytes_ = static_cast<double>(exported_bytes(lower_for_estimate(graph_)) - stored);
 
-  rank_errors_.resize(layers_.size());
+  rank_errors_.resize(layers_.size()), coarser_.resize(layers_.size());
   choices_.resize(layers_.size());
   parallel_for(static_cast<std::int64_t>(layers_.size()), [&](std::int64_t i) {
     const std::size_t l = at(i);
@@ -186,6 +211,12 @@ CompressionOptions::CompressionOptions(const Graph& graph, std::map<ValueId, std
       for (const int bits : {8, 4}) {
         for (const double density : kFactorDensities) all.push_back({density, 1, bits, share});
       }
+    }
+    for (const int bits : {8, 4}) coarser_[l][bits] = coarser_with_one_scale(l, bits);
+    const std::size_t per_row = all.size();
+    for (std::size_t c = 0; c < per_row; ++c) {
+      all.push_back(all[c]);
+      all.back().per_tensor = true;
     }
   });
 }
@@ -239,6 +270,33 @@ double CompressionOptions::bits_error(std::size_t layer, int bits) const {
     error += 0.5 * information * rounding_error(bits, square / static_cast<double>(columns), largest);
   }
   return error;
+}
+
+double CompressionOptions::coarser_with_one_scale(std::size_t layer, int bits) const {
+  const auto weight = graph_.value(layers_[layer].weight).data.as<float>();
+  const std::vector<float>& fisher = fisher_.at(layers_[layer].weight);
+  const std::size_t rows = at(graph_.type(layers_[layer].weight).shape[0]), columns = weight.size() / rows;
+  // Rows as they are stored: scaled by the batch-norm behind them.
+  std::vector<double> size(rows, 1);
+  for (const Node& other : graph_.nodes) {
+    if (std::holds_alternative<BatchNorm>(other.op) && other.inputs[0] == node(layer).output) size = affine_of(graph_, other).scale;
+  }
+  std::vector<float> scaled(weight.begin(), weight.end());
+  for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] *= static_cast<float>(size[i / columns]);
+  const auto error = [&](const std::vector<float>& rounded) {
+    double sum = 0;
+    for (std::size_t i = 0; i < scaled.size(); ++i) {
+      const double by = size[i / columns];
+      if (by != 0) sum += fisher[i] * (rounded[i] - scaled[i]) * (rounded[i] - scaled[i]) / (by * by);
+    }
+    return sum;
+  };
+  std::vector<float> per_row;
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::vector<float> rounded = best_rounded(std::span<const float>(scaled).subspan(r * columns, columns), bits);
+    per_row.insert(per_row.end(), rounded.begin(), rounded.end());
+  }
+  return std::max(error(best_rounded(scaled, bits)) / std::max(error(per_row), 1e-30), 1.0);
 }
 
 double CompressionOptions::rank_error(std::size_t layer, const Ranks& ranks) const {
@@ -312,14 +370,14 @@ std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std
   const auto depth = static_cast<std::size_t>(kernel) * columns.size();
 
   // Energy of one call: what the device does for the elements that are stored.
-  const auto energy = [&](bool convolves, double positions, double channels, double window, const Stored& stored) {
+  const auto energy = [&](bool convolves, double positions, double channels, double window, const Stored& stored, bool bias) {
     Cost cost;
     cost.kernel = grouped            ? Kernel::kDepthwise
                   : convolves        ? conv_kernel(stored.encoding)
                                      : linear_kernel(stored.encoding);
     cost.macs = std::llround(stored.values * positions);
     cost.outputs = std::llround(channels * positions);
-    cost.weight_bytes = std::llround(stored.bytes + channels * kChannelBytes);
+    cost.weight_bytes = std::llround(stored.bytes + (bias ? channels * kBiasBytes : 0));
     if (!stored.encoding.plain()) {
       cost.symbols = std::llround(stored.symbols * positions);
       if (convolves) cost.gathered = std::llround(window * positions);
@@ -331,7 +389,7 @@ std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std
   if (layer.fixed) {
     const double weights = outputs * static_cast<double>(depth);
     options.push_back({0, weights + outputs * kChannelBytes,
-                       energy(layer.conv, places, outputs, static_cast<double>(depth), {weights, weights, 0, {}})});
+                       energy(layer.conv, places, outputs, static_cast<double>(depth), {weights, weights, 0, {}}, true)});
     return options;
   }
 
@@ -413,18 +471,19 @@ std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std
   }
 
   for (const Choice& choice : choices_[l]) {
-    const double overhead = outputs * kChannelBytes;
+    const double overhead = choice.per_tensor ? static_cast<double>(kOneFactorBytes) + outputs * kBiasBytes : outputs * kChannelBytes;
+    const double coarser = choice.per_tensor ? coarser_[l].at(choice.bits) : 1;
     if (choice.rank_share == 0) {
       auto found = kept_of.find({choice.block, choice.density});
       if (found == kept_of.end()) found = kept_of.find({1, choice.density});  // no blocks at this width
       const Kept& k = found->second;
       const double kept_square = mean_square * (1 - cut_share(choice.density)) / choice.density;
-      const double rounding = k.information * rounding_error(choice.bits, kept_square, largest);
+      const double rounding = coarser * k.information * rounding_error(choice.bits, kept_square, largest);
       LayerOption option;
       option.error = scales.sparse[l].at(choice.density) * k.cut_error + scales.bits[l] * rounding;
       const Stored& stored = choice.bits == 4 ? k.stored4 : k.stored8;
       option.bytes = stored.bytes + overhead;
-      option.energy = energy(layer.conv, places, outputs, static_cast<double>(depth), stored);
+      option.energy = energy(layer.conv, places, outputs, static_cast<double>(depth), stored, true);
       options.push_back(option);
       continue;
     }
@@ -436,19 +495,20 @@ std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std
     const double rank_part = full->error * whole_error / std::max(all_error, 1e-30);
     LayerOption option;
     option.error = scales.rank[l].at(choice.rank_share) * rank_part + scales.sparse[l].at(choice.density) * whole_error * cut_share(choice.density) +
-                   scales.bits[l] * information * rounding_error(choice.bits, mean_square, largest);
-    const auto factor = [&](double positions, std::int64_t out, std::int64_t in) {
+                   scales.bits[l] * coarser * information * rounding_error(choice.bits, mean_square, largest);
+    const auto factor = [&](double positions, std::int64_t out, std::int64_t in, bool last) {
       const Stored stored = random_pattern(at(out), at(in), choice.density, choice.bits);
-      option.bytes += stored.bytes + static_cast<double>(out * kChannelBytes);
-      option.energy += energy(layer.conv, positions, static_cast<double>(out), static_cast<double>(in), stored);
+      option.bytes += stored.bytes + (last ? overhead : static_cast<double>(layer.conv ? kConvFactorBytes : kLinearFactorBytes));
+      option.energy += energy(layer.conv, positions, static_cast<double>(out), static_cast<double>(in), stored, last);
     };
     if (layer.conv) {
-      factor(in_places, ranks.in, now[3]);
-      factor(places, ranks.out, kernel * ranks.in);
-      factor(places, now[0], ranks.out);
+      factor(in_places, ranks.in, now[3], false);
+      factor(places, ranks.out, kernel * ranks.in, false);
+      factor(places, now[0], ranks.out, true);
     } else {
-      factor(places, ranks.in, now[1]);
-      factor(places, now[0], ranks.in);
+      factor(places, ranks.in, now[1], false);
+      option.bytes += static_cast<double>(ranks.in * kBiasBytes);  // the zero point of its input is in a bias
+      factor(places, now[0], ranks.in, true);
     }
     if (!factors_are_smaller(now, ranks)) option.bytes = option.energy = 1e30;
     options.push_back(option);
@@ -512,7 +572,7 @@ CompressionPlan CompressionOptions::plan_of(const Allocation& allocation) const 
   CompressionPlan plan{kept_at(allocation.level), {}};
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Choice& choice = choices_[l][at(allocation.option[l])];
-    LayerPlan layer{layers_[l].node, choice.density, choice.block, choice.bits, {}};
+    LayerPlan layer{layers_[l].node, choice.density, choice.block, choice.bits, {}, choice.per_tensor};
     if (choice.rank_share > 0) {
       Shape now = graph_.type(layers_[l].weight).shape;
       now.front() = static_cast<std::int64_t>(kept_indices(node(l).output, plan.kept).size());
@@ -526,7 +586,7 @@ CompressionPlan CompressionOptions::plan_of(const Allocation& allocation) const 
 
 CompressionPlan CompressionOptions::unchanged() const {
   CompressionPlan plan{kept_at(std::vector<int>(groups(), 0)), {}};
-  for (const Layer& layer : layers_) plan.layers.push_back({layer.node, 1, 1, 8, {}});
+  for (const Layer& layer : layers_) plan.layers.push_back({layer.node, 1, 1, 8, {}, false});
   return plan;
 }
 
@@ -535,7 +595,7 @@ CompressionPlan CompressionOptions::uniform(double width, int bits) const {
   std::vector<std::int64_t> counts;
   for (const auto& ids : ranked_) counts.push_back(std::max<std::int64_t>(1, std::llround(width * static_cast<double>(ids.size()))));
   plan.kept = most_important(counts);
-  for (const Layer& layer : layers_) plan.layers.push_back({layer.node, 1, 1, layer.fixed ? 8 : bits, {}});
+  for (const Layer& layer : layers_) plan.layers.push_back({layer.node, 1, 1, layer.fixed ? 8 : bits, {}, false});
   return plan;
 }
 

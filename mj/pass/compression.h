@@ -21,6 +21,7 @@ struct LayerPlan {
   int block = 1;       ///< 4: zeros in runs of four
   int bits = 8;
   Ranks ranks;         ///< 0: not factorised
+  bool per_tensor = false;  ///< one scale for all rows, of the last factor; the others have one anyway
 };
 
 /// What becomes of a whole network.
@@ -105,6 +106,7 @@ class CompressionOptions {
     double density;
     int block, bits;
     double rank_share;  ///< of the full rank; 0: not factorised
+    bool per_tensor = false;
   };
   struct RankError {
     double share;
@@ -121,6 +123,7 @@ class CompressionOptions {
   std::vector<std::vector<std::int64_t>> kept_counts_;  ///< per group and level
   std::vector<std::vector<Choice>> choices_;            ///< per layer: the same at all levels
   std::vector<std::vector<RankError>> rank_errors_;     ///< per layer
+  std::vector<std::map<int, double>> coarser_;          ///< per layer and bits: rounding error of one scale over that of one per row
   double fixed_bytes_ = 0;
 
   std::vector<char> kept_at(const std::vector<int>& level) const;
@@ -128,6 +131,7 @@ class CompressionOptions {
   std::vector<std::int64_t> kept_indices(ValueId value, const std::vector<char>& kept) const;
   std::vector<LayerOption> options_at(std::size_t layer, const std::vector<char>& kept, const ErrorScales& scales) const;
   Ranks ranks_at(const Shape& weight, double share) const;
+  double coarser_with_one_scale(std::size_t layer, int bits) const;
   const Node& node(std::size_t layer) const;
 };
 

@@ -78,6 +78,38 @@ Matrix project_inputs(const Matrix& w, const Matrix& basis) {
   return out;
 }
 
+/// How far each of some channels between two factors, of this size in the core, moves out of it: half of what it differs
+/// from the others, on a logarithmic scale. Rounding with one step for a whole factor spoils neither side more then, and it
+/// is where weight decay leads (Arora et al., ICML 2018).
+std::vector<double> moved(const std::vector<double>& sizes) {
+  const double largest = std::max(*std::max_element(sizes.begin(), sizes.end()), 1e-30);
+  std::vector<double> out;
+  double logarithms = 0;
+  for (const double size : sizes) {
+    out.push_back(std::sqrt(std::max(size / largest, 1e-3)));
+    logarithms += std::log(out.back());
+  }
+  for (double& factor : out) factor /= std::exp(logarithms / static_cast<double>(sizes.size()));
+  return out;
+}
+
+/// The scale of a channel between two linear factors is free.
+void balance(Matrix& out, Matrix& core, Matrix& in) {
+  std::vector<double> sizes;
+  for (Eigen::Index r = 0; r < core.rows(); ++r) sizes.push_back(core.row(r).norm());
+  std::vector<double> factors = moved(sizes);
+  for (Eigen::Index r = 0; r < core.rows(); ++r) {
+    core.row(r) /= factors[static_cast<std::size_t>(r)];
+    out.col(r) *= factors[static_cast<std::size_t>(r)];
+  }
+  sizes.assign(static_cast<std::size_t>(in.cols()), 0);
+  for (Eigen::Index c = 0; c < core.cols(); ++c) sizes[static_cast<std::size_t>(c % in.cols())] += core.col(c).squaredNorm();
+  for (double& size : sizes) size = std::sqrt(size);
+  factors = moved(sizes);
+  for (Eigen::Index c = 0; c < core.cols(); ++c) core.col(c) /= factors[static_cast<std::size_t>(c % in.cols())];
+  for (Eigen::Index i = 0; i < in.cols(); ++i) in.col(i) *= factors[static_cast<std::size_t>(i)];
+}
+
 std::vector<Factor> conv_factors(std::span<const float> weight, const Shape& shape, const Ranks& ranks) {
   const std::int64_t outputs = shape[0], inputs = shape[3], kernel = shape[1] * shape[2];
   const Matrix w = matrix_of(weight, outputs, kernel * inputs);
@@ -87,7 +119,8 @@ std::vector<Factor> conv_factors(std::span<const float> weight, const Shape& sha
     out = leading(project_inputs(w, in), ranks.out);
     in = leading(unfold_inputs(out.transpose() * w, inputs), ranks.in);
   }
-  const Matrix core = project_inputs(out.transpose() * w, in);  // {r2, k * r1}
+  Matrix core = project_inputs(out.transpose() * w, in);  // {r2, k * r1}
+  balance(out, core, in);
   // Balanced: every factor has entries of the same typical size, which suits training and rounding.
   const double size = core.norm() / std::sqrt(static_cast<double>(core.size()));
   const double out_size = 1 / std::sqrt(static_cast<double>(outputs)), in_size = 1 / std::sqrt(static_cast<double>(inputs));
@@ -158,6 +191,7 @@ Graph factorise(const Graph& graph, const std::string& name, const Ranks& ranks)
     for (std::size_t i = 0; i < factors.size(); ++i) {
       ids.push_back(result.add_constant(weight.name + (factors.size() == 2 ? endings2[i] : endings3[i]), factors[i].shape,
                                         factors[i].elements));
+      result.value(ids.back()).encoding = {weight.encoding.layout, weight.encoding.bits, i > 0 || weight.encoding.per_tensor};
     }
     Node last = node;
     ValueId x = node.inputs[0];

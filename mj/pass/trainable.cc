@@ -57,7 +57,8 @@ Graph unfuse(Graph graph) {
   return rewriter.finish();
 }
 
-/// Nodes that get a batch-norm: whose result is not, but for reshapes and a softmax, an output.
+/// Nodes that get a batch-norm: whose result is not, but for reshapes and a softmax, an output, and whose weight does not ask
+/// for one scale, for a batch-norm would scale its rows one by one.
 std::vector<char> normalised_nodes(const Graph& graph) {
   const auto readers = consumers(graph);
   const auto leads_out = [&](ValueId value) {
@@ -73,7 +74,8 @@ std::vector<char> normalised_nodes(const Graph& graph) {
   std::vector<char> normalised;
   for (const Node& node : graph.nodes) {
     const bool weighted = std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<Linear>(node.op);
-    normalised.push_back(weighted && graph.value(node.inputs[1]).constant() && !leads_out(node.output));
+    normalised.push_back(weighted && graph.value(node.inputs[1]).constant() && !graph.value(node.inputs[1]).encoding.per_tensor &&
+                         !leads_out(node.output));
   }
   return normalised;
 }

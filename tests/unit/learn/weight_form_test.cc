@@ -64,6 +64,10 @@ TEST(WeightForm, RoundsToTheGridOfItsBits) {
     EXPECT_LE((rounded - weight).square().sum().item<double>(), (plain - weight).square().sum().item<double>() * 1.000001);
   }
   EXPECT_EQ(rounded_to_bits(at::zeros({2, 3}), 4).abs().sum().item<double>(), 0);
+  // One step for all is that of one long row.
+  for (const int bits : {8, 4}) {
+    EXPECT_TRUE(rounded_to_bits(weight, bits, true).reshape({1, 350}).equal(rounded_to_bits(weight.reshape({1, 350}), bits)));
+  }
 }
 
 class FormedTraining : public testing::Test {
@@ -84,7 +88,7 @@ class FormedTraining : public testing::Test {
     options.warmup_epochs = 0.5;
     for (const Node& node : graph.nodes) {
       if (!std::holds_alternative<Conv2d>(node.op)) continue;
-      options.forms.weights.push_back({node.inputs[1], 0.3, 1, options.forms.weights.size() % 2 ? 4 : 8, {}});
+      options.forms.weights.push_back({node.inputs[1], 0.3, 1, options.forms.weights.size() % 2 ? 4 : 8, false, {}});
     }
     return options;
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 
 #include "mj/base/random.h"
@@ -80,6 +81,33 @@ TEST(Factorise, AtFullRankComputesTheSame) {
   const Graph both = factorise(conv, "fc", {4, 0});
   EXPECT_EQ(both.nodes.size(), graph.nodes.size() + 3);
   testing::expect_same_outputs(graph, both, 2);
+  // All but the last factor of each ask for one scale.
+  std::vector<bool> per_tensor;
+  for (const Node& node : both.nodes) {
+    if (node.inputs.size() > 1) per_tensor.push_back(both.value(node.inputs[1]).encoding.per_tensor);
+  }
+  EXPECT_EQ(per_tensor, (std::vector<bool>{true, true, false, true, false}));
+}
+
+// The scale of a channel between two factors is free: neither holds all of it.
+TEST(Factors, ShareWhatScalesAChannel) {
+  std::vector<Factor> made{{{8, 1, 1, 3}, random_weight({8, 3}, 3)},
+                           {{3, 3, 3, 2}, random_weight({3, 3, 3, 2}, 4)},
+                           {{2, 1, 1, 6}, random_weight({2, 6}, 5)}};
+  const float sizes[] = {1, 10, 100};
+  for (std::size_t i = 0; i < made[1].elements.size(); ++i) made[1].elements[i] *= sizes[i / 18];
+  const std::vector<Factor> found = factors_of(product_of(made), {8, 3, 3, 6}, {2, 3});
+  const auto spread = [](const std::vector<double>& squares) {
+    const auto [least, most] = std::minmax_element(squares.begin(), squares.end());
+    return std::sqrt(*most / *least);
+  };
+  std::vector<double> core(3, 0), last(3, 0);
+  for (std::size_t i = 0; i < found[1].elements.size(); ++i) core[i / 18] += found[1].elements[i] * found[1].elements[i];
+  for (std::size_t i = 0; i < found[0].elements.size(); ++i) last[i % 3] += found[0].elements[i] * found[0].elements[i];
+  EXPECT_GT(spread(core), 4);
+  EXPECT_LT(spread(core), 25) << "of about 100";
+  EXPECT_GT(spread(last), 4);
+  EXPECT_LT(spread(last), 25);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "mj/arch/architecture.h"
 #include "mj/ir/cost.h"
 #include "mj/ir/verify.h"
+#include "mj/pass/factorise.h"
 #include "mj/pass/lower.h"
 #include "random_graph.h"
 #include "tests/unit/error_of.h"
@@ -74,6 +75,27 @@ TEST(TrainableForm, TakesABatchNormThroughPadding) {
   }
   EXPECT_LT(inside, 1e-4);
   EXPECT_GT(border, 1e-3);
+}
+
+// A batch-norm would scale the rows of a weight that has one scale for all of them.
+TEST(TrainableForm, LeavesWeightsThatAskForOneScaleAsTheyAre) {
+  Graph graph;
+  ValueId x = graph.add_input("x", {DType::kF32, {6, 6, 4}, {}});
+  x = graph.add_node("conv", Conv2d{.pad = {1, 1, 1, 1}, .clamp = {0, kInfinity}}, {x, testing::normal_constant(graph, "w", {8, 3, 3, 4}, 12, 0.3)});
+  graph.outputs = {graph.add_node("mean", Mean{}, {x})};
+  const Graph factors = factorise(graph, "conv", {2, 3});
+  const std::vector<Tensor> inputs = testing::random_inputs(factors, 2, 8);
+  const Graph form = trainable_form(factors, inputs);
+  EXPECT_EQ(testing::count<BatchNorm>(form), 1) << "of the last factor";
+  testing::expect_same_outputs(factors, form, 3);
+  const Graph back = simplify(form);
+  for (const Node& node : back.nodes) {
+    if (node.name == "conv.in" || node.name == "conv.core") {
+      EXPECT_EQ(node.inputs.size(), 2u) << node.name << " has no bias";
+    }
+  }
+  ASSERT_EQ(back.nodes[0].name, "conv.in");
+  EXPECT_TRUE(back.value(back.nodes[0].inputs[1]).encoding.per_tensor);
 }
 
 TEST(TrainableForm, NeedsInputs) {
