@@ -10,6 +10,7 @@
 #include "mj/flow/sparsecomp.h"
 #include "mj/ir/cost.h"
 #include "mj/pass/lower.h"
+#include "mj/pass/passes.h"
 #include "mj/pass/trainable.h"
 
 namespace mj {
@@ -65,16 +66,6 @@ std::vector<Tensor> inputs_for(const Graph& graph, const Samples& train, std::ui
   return inputs;
 }
 
-/// The batch size from `batch` on that leaves no small last batch: the mean and variance of a few samples, of which linear
-/// layers have one each, throw a training with batch-norm off its course.
-int even_batch(std::int64_t samples, int batch) {
-  for (int size = batch; size < 2 * batch; ++size) {
-    const std::int64_t last = samples % size;
-    if (last == 0 || 2 * last >= size) return size;
-  }
-  return batch;
-}
-
 }  // namespace
 
 CompressMethod parse_compress_method(const std::string& text) {
@@ -91,7 +82,6 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
   if (wanted.method == CompressMethod::kSparseComp && !limits.nvm) fail("SparseComp needs a limit of NVM; it knows no other");
   CompressedNetwork result;
   TrainOptions options = wanted.training;
-  options.batch = even_batch(split.train.size(), options.batch);
   const auto checkpoint = [&](const char* name) {
     return wanted.checkpoints.empty() ? std::filesystem::path() : wanted.checkpoints / name;
   };
@@ -147,6 +137,9 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
     result.graph = train_on(trained.shadow, last).graph;
   }
   result.graph = simplify(with_bits(result.graph, last.forms));
+  // Fewer columns may leave no whole blocks of four.
+  const Graph narrower = remove_dead_channels(result.graph);
+  if (exported_bytes(lower_for_estimate(narrower)) < exported_bytes(lower_for_estimate(result.graph))) result.graph = narrower;
   return result;
 }
 

@@ -32,7 +32,7 @@ struct Augmentation {
 /// How a network is trained.
 struct TrainOptions {
   int epochs = 30;
-  int batch = 128;
+  int batch = 128;  ///< at most; the batches of an epoch are of one size, but for one sample
   double learning_rate = 0.1;  ///< peak; linear warm-up, then cosine to zero
   double warmup_epochs = 1;
   double momentum = 0.9;       ///< SGD with Nesterov momentum

@@ -140,10 +140,11 @@ class Training {
           permutation(train_.size(), RandomStream(options_.seed, static_cast<std::uint64_t>(epoch), 0, kShuffleStream));
       order_epoch_ = epoch;
     }
-    const std::int64_t begin = step % steps_per_epoch_ * options_.batch;
-    const auto indices = std::span(order_).subspan(
-        static_cast<std::size_t>(begin),
-        static_cast<std::size_t>(std::min<std::int64_t>(options_.batch, train_.size() - begin)));
+    // Batches of one size, but for one sample: the mean and variance of a small last one, of which linear layers have one
+    // number a sample, would throw a training with batch-norm off its course.
+    const auto begin_of = [&](std::int64_t i) { return static_cast<std::size_t>(i * train_.size() / steps_per_epoch_); };
+    const std::int64_t in_epoch = step % steps_per_epoch_;
+    const auto indices = std::span(order_).subspan(begin_of(in_epoch), begin_of(in_epoch + 1) - begin_of(in_epoch));
     const std::int64_t shown = options_.views > 0 ? epoch % options_.views : epoch;
     const std::vector<View> views = draw_views(options_.augment, train_.shape, options_.seed, shown, indices);
     Batch batch{batches_.inputs(indices, views), {}, {}, batches_.labels(indices)};
@@ -234,7 +235,7 @@ class Training {
   }
 
   void report() {
-    const std::int64_t in_epoch = state_.step % steps_per_epoch_ * options_.batch;
+    const std::int64_t in_epoch = state_.step % steps_per_epoch_ * train_.size() / steps_per_epoch_;
     std::string note = fmt::format("epoch {}/{}  loss {:.3f}", std::min<std::int64_t>(epoch() + 1, options_.epochs),
                                    options_.epochs, last_loss_);
     if (!state_.epoch_accuracy.empty())

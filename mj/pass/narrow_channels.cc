@@ -86,6 +86,7 @@ class Narrower {
       auto content = cut(reals(value), value.type.shape, 0, rows);
       if (columns) content = cut(content.second, content.first, -1, *columns);
       made = constant_like(id, std::move(content));
+      if (value.type.dtype == DType::kF32) result_.value(made).encoding = value.encoding;  // what it asks for
     }
     return made;
   }

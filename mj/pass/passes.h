@@ -43,6 +43,10 @@ Graph fold_transpose(Graph graph);
 /// then integers themselves. `input_tensor` and `dequantize` do the same arithmetic outside.
 Graph strip_quantized_borders(Graph graph);
 
+/// Channels of a float graph that nothing reads, and those that are the same number for any input, are taken out, their number
+/// added to the biases of what reads it. Those whose number is not 0 stay where a reader pads or has no bias.
+Graph remove_dead_channels(Graph graph);
+
 /// Offsets of all activations in one arena, greedy by size over lifetimes (as TensorFlow Lite Micro's planner);
 /// reshapes share their input's buffer. Fills `Graph::plan`. Offsets and the arena are multiples of `kArenaAlignment`;
 /// the input's buffer is written by the caller and lives until its last reader, outputs live to the end.
