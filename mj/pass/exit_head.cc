@@ -303,10 +303,10 @@ Graph attach_head(const Graph& backbone, std::span<const ExitPoint> exits, const
     const auto channels = static_cast<std::int64_t>(affine.scale.size());
     const std::vector<float> scale(affine.scale.begin(), affine.scale.end());
     const std::vector<float> shift(affine.shift.begin(), affine.shift.end());
-    // A product and a sum in one depthwise convolution: in int8 it rounds once, and every channel has a scale of its own.
-    const Conv2d depthwise{.groups = channels, .clamp = rectify ? Range{0, kInfinity} : Range{}};
-    return graph.add_node(name, depthwise, {x, constant(shared + ".scale", {channels, 1, 1, 1}, scale),
-                                            constant(shared + ".shift", {channels}, shift)});
+    // In int8 two bytes a channel; as a depthwise convolution, which rounds once less, it would take ten.
+    const ValueId scaled = graph.add_node(name + "/scaled", Mul{}, {x, constant(shared + ".scale", {channels}, scale)});
+    const Add add{.clamp = rectify ? Range{0, kInfinity} : Range{}};
+    return graph.add_node(name, add, {scaled, constant(shared + ".shift", {channels}, shift)});
   };
   // The backbone's nodes go on where they stood; the head's follow the node that makes their exit point.
   std::vector<Node> pending = std::exchange(graph.nodes, {});

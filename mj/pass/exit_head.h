@@ -47,7 +47,7 @@ struct Head {
 Head make_head(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options, std::uint64_t seed);
 
 /// The backbone with the head's operators right behind each exit point, outputs `exit1`..`exitK` and the backbone's own,
-/// called `logits`. Batch-norms of the head become depthwise convolutions; every other constant is the trained one.
+/// called `logits`. Batch-norms of the head become a product and a sum; every other constant is the trained one.
 Graph attach_head(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options, const Head& head);
 
 /// Which nodes of a network with exits its last output needs: the backbone. The others are the head.
