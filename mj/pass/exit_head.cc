@@ -290,7 +290,10 @@ Graph attach_head(const Graph& backbone, std::span<const ExitPoint> exits, const
   std::map<std::string, ValueId> made;
   const auto constant = [&](const std::string& name, const Shape& shape, std::span<const float> elements) {
     const auto [entry, fresh] = made.try_emplace(name, -1);
-    if (fresh) entry->second = graph.add_constant(name, shape, elements);
+    if (!fresh) return entry->second;
+    entry->second = graph.add_constant(name, shape, elements);
+    // In int8 one factor per layer: one per channel would be five bytes for each, a tenth of the head.
+    graph.value(entry->second).encoding.per_tensor = name.ends_with(".weight");
     return entry->second;
   };
   const auto parameter = [&](const std::string& name, const Shape& shape, double, double) {

@@ -14,6 +14,7 @@
 #include "mj/ir/evaluate.h"
 #include "mj/ir/verify.h"
 #include "mj/pass/lower.h"
+#include "mj/platform/platform.h"
 #include "tests/unit/error_of.h"
 
 namespace mj {
@@ -227,6 +228,15 @@ TEST(ExitHead, CountsTheParametersOfThePublishedNetwork) {
   const HeadOptions options{ExitMethod::kHead, 16, 4};
   const Graph with_exits = attach_head(graph, exits, options, make_head(graph, exits, options, 1));
   EXPECT_EQ(parameter_count(with_exits) - parameter_count(graph), 320 * 16 + 3 * 16 * 5 + 256 * 10 + 5 * 10 + 4);
+
+  // In int8: weights, scales and shifts and carries a byte each, biases four, one factor of eight bytes per layer.
+  const Graph lowered = lower_for_estimate(with_exits);
+  const Bytes bytes = constant_bytes(lowered) - constant_bytes(lower_for_estimate(graph));
+  EXPECT_EQ(bytes, 320 * 16 + 256 * 10 + 2 * 16 * 5 + 4 + 4 * (16 * 5 + 10 * 5) + 8 * (5 + 5));
+  // Flattened branches of 174,130 parameters have as many bytes, and three more for each of 50 biases, and 50 factors.
+  const Bytes state = std::ranges::max(exit_state_bytes(lowered));
+  EXPECT_EQ(state, 4 * 4 * 16 + 10);
+  EXPECT_GT(174130 + 3 * 50, 20 * (bytes + state));
 }
 
 TEST(ExitHead, RefusesIntegerNetworksAndUnknownMethods) {
