@@ -137,7 +137,11 @@ ExitsJobResult run_exits_job(const Graph& network, const ExitsJob& job, const Pl
   const std::vector<ExitPoint> points = choose_exits(network, job, platform);
   if (!job.thresholds.empty()) check_thresholds(job.thresholds, points.size());
   const DataSet data = read_dataset(job.data, Half::kTrain);
-  const Split split = split_validation(data.train, job.validation, RandomStream(job.training.seed, 1).next());
+  Split split = split_validation(data.train, job.validation, RandomStream(job.training.seed, 1).next());
+  if (!job.choose_on.empty()) {
+    split.validation = read_dataset(job.choose_on, Half::kTrain).train;
+    with_context(job.choose_on, [&] { require_samples_fit(network, split.validation); });
+  }
   ExitsJobResult result = train_exits(network, split, job, platform, progress);
   measure_exits(result, read_dataset(job.data, Half::kTest).test, job.training.device, progress);
   return result;

@@ -21,6 +21,7 @@ struct ExitsJob {
   std::string data;                     ///< as `read_dataset` takes it
   double validation = 1.0 / 12;         ///< share of the training half held out
   std::vector<std::string> at;          ///< names of exit points; empty: found by themselves
+  std::string choose_on;                ///< a data set the network has not seen, whose training images decide in place of held-out ones
   int most = 5;                         ///< how many are found
   HeadOptions head;
   HeadTraining training;
@@ -69,7 +70,7 @@ struct ExitsJobResult {
 };
 
 /// Chooses exits and trains, fits and thresholds them on train and validation alone; what is measured on test is left zero.
-/// `job.data`, `job.validation` are not looked at. Throws `Error` as below.
+/// `job.data`, `job.validation` and `job.choose_on` are not looked at. Throws `Error` as below.
 ExitsJobResult train_exits(const Graph& network, const Split& split, const ExitsJob& job, const Platform& platform,
                            Progress& progress);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -24,6 +25,26 @@ TEST(ExitsCommand, TheShippedHeadAnswersAsWritten) {
   const double expected[] = {0.861, 0.886, 0.931, 0.940, 0.945, 0.954};
   ASSERT_EQ(exits.size(), std::size(expected));
   for (std::size_t k = 0; k < exits.size(); ++k) EXPECT_NEAR(exits[k]["accuracy"].get<double>(), expected[k], 0.0015) << k;
+}
+
+TEST(ExitsCommand, ChoosesOnASetTheNetworkHasNotSeen) {
+  const ScratchFolder folder, fresh, wide;
+  write_bars(folder.path(), 90, 30);
+  write_bars(fresh.path(), 33, 3);
+  write_onnx(folder / "net.onnx", build(parse_architecture("resnet-8-w4-s1"), {12, 12, 1}, 3, 5));
+  const auto exits = [&](const std::string& choose_on) {
+    return millijoule({"exits", folder / "net.onnx", "--data", "npy:" + folder.path().string(), "-o", folder / "exits.onnx", "--epochs", "2",
+                       "--views", "1", "--width", "4", "--batch", "16", "--json", "-", "--choose-on", choose_on});
+  };
+  const Ran ran = exits("npy:" + fresh.path().string());
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  for (const auto& exit : nlohmann::json::parse(ran.output)["exits"]) {
+    const double right = 33 * exit["validation_accuracy"].get<double>();  // of 33 images, not of the 8 held out
+    EXPECT_NEAR(right, std::round(right), 0.01);
+  }
+  const Ran missing = exits("npy:" + (wide.path() / "none").string());
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.errors, HasSubstr("none"));
 }
 
 TEST(ExitsCommand, AddsExitsThatEveryOtherCommandTakes) {
