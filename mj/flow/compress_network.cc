@@ -90,7 +90,8 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
   first.epochs = std::max(1, options.epochs - last.epochs);
   first.warmup_epochs = std::min<double>(first.warmup_epochs, first.epochs);
   first.checkpoint = checkpoint("first.checkpoint"), last.checkpoint = checkpoint("last.checkpoint");
-  last.learning_rate *= kFinishingRate;
+  // One falling curve: the second phase goes on where the first ends.
+  first.last_learning_rate = last.learning_rate = kFinishingRate * options.learning_rate;
   last.warmup_epochs = 0;
 
   const double started = seconds_now();
@@ -105,7 +106,8 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
       return counted(train(graph, samples, split.validation, how, {}, progress));
     };
     TrainOptions rounds = first;
-    rounds.learning_rate *= kFinishingRate;
+    rounds.learning_rate = last.learning_rate;
+    rounds.last_learning_rate = 0;
     SparseComp cut = run_sparsecomp(trainable, inputs, split.train, rounds, *limits.nvm, wanted.checkpoints, labels_only);
     last.views = 0;
     last.forms = fixed_forms(cut.graph, cut.forms, {limits.nvm, {}, {}}, platform, false);

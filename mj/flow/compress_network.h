@@ -38,7 +38,7 @@ struct CompressedNetwork {
   double search_seconds = 0;  ///< measured
 };
 
-/// Searches, then trains in two phases: falling density; fixed zeros at a tenth of the learning rate. Choices are made on
+/// Searches, then trains in two phases: falling density; fixed zeros over the last tenth of the learning rate. Choices are made on
 /// `split.validation`. Continues from `checkpoints` where that is given. Throws `Error` when limits cannot be met.
 CompressedNetwork compress_network(const Graph& network, const Split& split, const CompressOptions& options, const Platform& platform,
                                    Progress& progress);

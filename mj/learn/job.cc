@@ -41,6 +41,8 @@ void check_options(const TrainOptions& options, const std::optional<Distillation
   expect(options.batch >= 1, "batch", options.batch, "at least 1");
   expect(options.learning_rate > 0 && options.learning_rate <= infinity, "learning_rate", options.learning_rate,
          "a positive number");
+  expect(options.last_learning_rate >= 0 && options.last_learning_rate <= options.learning_rate, "last_learning_rate", options.last_learning_rate,
+         "0 to the learning rate");
   expect(within(options.warmup_epochs, 0, options.epochs), "warmup_epochs", options.warmup_epochs,
          "0 to the number of epochs");
   expect(options.momentum >= 0 && options.momentum < 1, "momentum", options.momentum, "at least 0 and below 1");
@@ -69,8 +71,8 @@ std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& 
                        const std::optional<Distillation>& distillation) {
   // %a is exact and the same everywhere.
   std::uint64_t hash = content_hash({});
-  hash = mix(hash, fmt::format("{} {} {:a} {:a} {:a} {:a} {:a} {:a} {} {} {} {} {}\n", options.epochs, options.batch,
-                               options.learning_rate, options.warmup_epochs, options.momentum, options.weight_decay,
+  hash = mix(hash, fmt::format("{} {} {:a} {:a} {:a} {:a} {:a} {:a} {:a} {} {} {} {} {}\n", options.epochs, options.batch,
+                               options.learning_rate, options.last_learning_rate, options.warmup_epochs, options.momentum, options.weight_decay,
                                options.label_smoothing, options.ema_decay, options.augment.crop_pad,
                                options.augment.flip, options.augment.cutout, options.views, options.seed));
   for (const WeightForm& form : options.forms.weights) {

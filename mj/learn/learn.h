@@ -33,7 +33,8 @@ struct Augmentation {
 struct TrainOptions {
   int epochs = 30;
   int batch = 128;  ///< at most; the batches of an epoch are of one size, but for one sample
-  double learning_rate = 0.1;  ///< peak; linear warm-up, then cosine to zero
+  double learning_rate = 0.1;  ///< peak; linear warm-up, then half a cosine
+  double last_learning_rate = 0;  ///< where that ends
   double warmup_epochs = 1;
   double momentum = 0.9;       ///< SGD with Nesterov momentum
   double weight_decay = 5e-4;  ///< not on biases and batch-norm

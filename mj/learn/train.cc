@@ -64,7 +64,7 @@ class Training {
         batches_(graph, train, device),
         steps_per_epoch_((train.size() + options.batch - 1) / options.batch),
         schedule_{options.learning_rate, steps_per_epoch_ * options.epochs,
-                  std::llround(options.warmup_epochs * static_cast<double>(steps_per_epoch_))} {
+                  std::llround(options.warmup_epochs * static_cast<double>(steps_per_epoch_)), options.last_learning_rate} {
     if (distillation && !distillation->lessons) teacher_.emplace(*distillation->teacher, graph, train, device);
     if (!options.forms.weights.empty()) {
       formed_.emplace(graph, options.forms, device);

@@ -25,5 +25,12 @@ TEST(Schedule, MayBeAllOrNoWarmUp) {
   EXPECT_DOUBLE_EQ((Schedule{1, 10, 10}.at(9)), 1);
 }
 
+TEST(Schedule, MayEndAboveZero) {
+  const Schedule schedule{1, 100, 0, 0.2};
+  EXPECT_DOUBLE_EQ(schedule.at(0), 1);
+  EXPECT_NEAR(schedule.at(50), 0.6, 1e-15);
+  EXPECT_NEAR(schedule.at(100), 0.2, 1e-15);
+}
+
 }  // namespace
 }  // namespace mj
