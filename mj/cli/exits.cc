@@ -115,7 +115,7 @@ void add_exits(CLI::App& app) {
   command.add_option("--cutout", job.augment.cutout, "side of a square blanked at random")->type_name("N")->check(CLI::Range(0, 1024));
   command.add_option("--validation", job.validation, "share of the training images held out")->type_name("X")->check(CLI::Range(0.01, 0.5));
   command.add_option("--choose-on", job.choose_on, "a set the network has not seen; its training images decide on thresholds, not held-out ones")->type_name("SET");
-  command.add_option("--drop", job.drop, "accuracy that the thresholds may cost on validation, 0 to 1")->type_name("X")->check(CLI::Range(0.0, 1.0));
+  command.add_option("--drop", job.drop, "accuracy that the thresholds may cost, 0 to 1; on validation they keep a standard error from it")->type_name("X")->check(CLI::Range(0.0, 1.0));
   command.add_option("--thresholds", job.thresholds, "confidences to stop at, one per exit, instead of fitted ones")->type_name("X,...")->delimiter(',');
   command.add_option("--features", options->features, "file that keeps the features for further runs")->type_name("FILE");
   command.add_option("--feature-memory", options->feature_memory, "what the features may take")->type_name("SIZE");

@@ -78,14 +78,19 @@ ExitOutcome outcome_of(const ExitAnswers& answers, std::span<const double> energ
   MJ_CHECK(energy_j.size() == end + 1 && thresholds.size() == end && n > 0);
   ExitOutcome outcome;
   outcome.answered.assign(end + 1, 0);
-  std::int64_t right = 0;
+  std::int64_t right = 0, at_end = 0, changed = 0;
   for (std::size_t i = 0; i < n; ++i) {
     std::size_t k = 0;
     while (k < end && !stops(answers, thresholds, k, i)) ++k;
     right += answers.right[k][i];
+    at_end += answers.right[end][i];
+    changed += answers.right[k][i] != answers.right[end][i];
     outcome.answered[k] += 1;
   }
-  outcome.accuracy = static_cast<double>(right) / static_cast<double>(n);
+  const auto share = [&](std::int64_t count) { return static_cast<double>(count) / static_cast<double>(n); };
+  outcome.accuracy = share(right);
+  // Of paired differences that are -1, 0 or 1.
+  outcome.error = std::sqrt((share(changed) - share(right - at_end) * share(right - at_end)) / static_cast<double>(n));
   for (std::size_t k = 0; k <= end; ++k) {
     outcome.answered[k] /= static_cast<double>(n);
     outcome.energy_j += outcome.answered[k] * energy_j[k];

@@ -26,6 +26,7 @@ struct ExitOutcome {
   double accuracy = 0;
   double energy_j = 0;             ///< mean over samples
   std::vector<double> answered;    ///< per exit, the end last: share of the samples that stop there
+  double error = 0;                ///< standard error of the accuracy's difference from that of the end
 };
 
 /// `energy_j`: per exit, what an inference costs that stops there; one more for the end. `thresholds`: one for every exit

@@ -207,9 +207,11 @@ ExitsJobResult train_exits(const Graph& network, const Split& split, const Exits
   if (!job.thresholds.empty()) {
     result.chosen = point(job.thresholds);
   } else {
-    const double least = result.exits.back().validation_accuracy - job.drop;
-    const auto cheapest =
-        std::ranges::find_if(result.curve, [&](const CurvePoint& p) { return p.validation_accuracy >= least; });
+    // The cheapest of many points that seem good enough is likely one that chance has favoured, hence the margin.
+    const auto cheapest = std::ranges::find_if(result.curve, [&](const CurvePoint& p) {
+      const double error = outcome_of(on_validation, energy_j, p.thresholds).error;
+      return p.validation_accuracy - error >= result.exits.back().validation_accuracy - job.drop;
+    });
     MJ_CHECK(cheapest != result.curve.end());  // never stopping is on the curve
     result.chosen = *cheapest;
   }

@@ -31,7 +31,7 @@ struct ExitsJob {
   std::filesystem::path features;       ///< file that keeps the features; empty: none
   Bytes most_feature_bytes = 6'000'000'000;
   std::vector<double> thresholds;       ///< given ones; empty: fitted
-  double drop = 0.01;                   ///< accuracy that fitted thresholds may cost on validation
+  double drop = 0.01;                   ///< accuracy that fitted thresholds may cost, with a standard error to spare on validation
 };
 
 /// One exit; the network's own end is the last.
@@ -64,7 +64,7 @@ struct ExitsJobResult {
   Bytes head_bytes = 0;
   Bytes state_bytes = 0;              ///< the largest of all exits
   std::vector<CurvePoint> curve;      ///< rising energy; thresholds fitted on validation
-  CurvePoint chosen;                  ///< the given thresholds, or the cheapest that cost at most `drop` on validation
+  CurvePoint chosen;                  ///< the given thresholds, or the cheapest whose cost on validation and its standard error are at most `drop`
   std::int64_t test_images = 0;
   std::int64_t training_images = 0;
   std::int64_t macs = 0;              ///< of the training: the network on every view, the head on every epoch

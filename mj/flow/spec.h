@@ -24,7 +24,7 @@ struct ExitsSpec {
   int epochs = 60;              ///< passes over the features
   int views = 8;                ///< augmented views of each image, as in [distil]
   double learning_rate = 0.005;
-  double drop = 0.01;           ///< accuracy that the thresholds may cost on validation
+  double drop = 0.01;           ///< accuracy that the thresholds may cost
 };
 
 /// What to design, read from a SPEC.toml (`format = 1`); `docs/spec.md` lists every key.

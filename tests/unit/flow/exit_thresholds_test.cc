@@ -38,6 +38,9 @@ TEST(ExitThresholds, AreObeyed) {
   EXPECT_EQ(outcome.answered, (std::vector<double>{0.5, 0.25, 0.25}));
   EXPECT_DOUBLE_EQ(outcome.accuracy, 0.75);
   EXPECT_DOUBLE_EQ(outcome.energy_j, (1 + 2 + 4 + 1) / 4.0);
+  // Samples 0 and 1 are gained and 3 is lost against the end: differences 1, 1, 0, -1.
+  EXPECT_DOUBLE_EQ(outcome.error, std::sqrt((3.0 / 4 - 1.0 / 16) / 4));
+  EXPECT_EQ(outcome_of(answers, energy, std::vector<double>{1, 1}).error, 0);
   // 1 is never reached, 0 always.
   EXPECT_EQ(outcome_of(answers, energy, std::vector<double>{1, 1}).answered.back(), 1);
   EXPECT_EQ(outcome_of(answers, energy, std::vector<double>{0, 0}).answered.front(), 1);
