@@ -29,7 +29,7 @@ Graph quantize_on(const Graph& graph, const Samples& train, int images, double c
     inputs[at] = input_tensor(simple, train.sample(order[at]));
   });
   const Ranges ranges = calibrate(simple, inputs, clip);
-  return lower(correct_biases(simple, ranges, inputs), ranges);
+  return lower(correct_biases(round_weights(simple, inputs), ranges, inputs), ranges);
 }
 
 }  // namespace mj

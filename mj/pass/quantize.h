@@ -43,6 +43,15 @@ Ranges with_pixel_range(Ranges ranges, const Graph& graph);
 /// `Error` when ranges do not fit or are not finite, and listing every node that has no integer form.
 Graph quantize_int8(Graph graph, const Ranges& ranges);
 
+/// The float graph with weights that are whole steps of their int8 (or int4) form, up or down as the layer's sums miss least: the
+/// expected square of a row's error, given how its inputs vary together (Nagel et al., Up or down? Adaptive rounding for
+/// post-training quantization, ICML 2020, section 3), by coordinate descent from the nearest. Pixels beside each other are much the
+/// same number, so that errors of the nearest add up where they happen to have one sign. What is missed on average goes into the bias.
+///
+/// `inputs` as for `calibrate`; up to 4096 patches of them are looked at per layer. Zeros stay zeros. Weights and biases that
+/// several nodes share stay as they are, and so does a graph that is quantised already.
+Graph round_weights(Graph graph, std::span<const Tensor> inputs);
+
 /// The float graph with biases moved by as much as int8 would shift the mean of each layer's sums (Nagel et al.,
 /// Data-free quantization through weight equalization and bias correction, ICCV 2019): rounding is not even where most
 /// elements of a channel are the same number, as behind a rectifier.
