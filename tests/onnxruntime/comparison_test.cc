@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same files and the same inputs here and in ONNX Runtime (CPU, graph optimisations off).
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
 #include "mj/base/parallel.h"
-#include "mj/base/process.h"
 #include "mj/base/random.h"
 #include "mj/data/dataset.h"
 #include "mj/io/onnx.h"
 #include "mj/ir/evaluate.h"
 #include "mj/pass/lower.h"
 #include "onnx_runtime.h"
+#include "tests/shared_data.h"
 #include "tests/unit/io/onnx_cases.h"
 
 namespace mj {
 namespace {
 
 constexpr double kFloatTolerance = 1e-4;  // of the largest output
-
-std::filesystem::path shared_folder() {
-  const char* given = std::getenv("MJ_SHARED");
-  return given ? std::filesystem::path(given) : std::filesystem::path(MJ_SOURCE_DIR).parent_path() / "shared";
-}
 
 /// Where each dimension of a graph's input of shape {H,W,C} (or fewer) lies in a file's input.
 struct InputOrder {
@@ -361,22 +354,6 @@ void check_integers(const std::string& name, const Graph& graph, const std::vect
         images.size());
     EXPECT_GE(a.top_1, twice ? expected_double : 0.995);
   }
-}
-
-/// CIFAR-10 in its official layout, unpacked once; nothing where it is not there.
-std::optional<std::string> cifar10() {
-  const auto packed = shared_folder() / "data" / "cifar";
-  const auto folder = std::filesystem::path(MJ_BINARY_DIR) / "tests_onnxruntime" / "cifar";
-  if (std::filesystem::exists(folder / "cifar10" / "test_batch.bin")) return "cifar10:" + (folder / "cifar10").string();
-  if (!std::filesystem::exists(packed / "unpack")) return std::nullopt;
-  // Tests run side by side: whoever is first moves the whole folder to its place.
-  const auto own = folder.string() + "." + std::to_string(getpid());
-  std::filesystem::create_directories(own);
-  if (run_process({(packed / "unpack").string(), own}).exit_code != 0) return std::nullopt;
-  std::error_code taken;
-  std::filesystem::rename(own, folder, taken);
-  if (taken) std::filesystem::remove_all(own);
-  return "cifar10:" + (folder / "cifar10").string();
 }
 
 std::vector<Tensor> inputs_of(const Graph& graph, const Samples& samples, std::int64_t count) {

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "mj/io/onnx.h"
 #include "mj/ir/cost.h"
 #include "mj/ir/evaluate.h"
 #include "mj/ir/verify.h"
+#include "tests/shared_data.h"
 #include "tests/unit/error_of.h"
 #include "tests/unit/learn/synthetic.h"
 
@@ -66,9 +66,7 @@ struct Import {
 class ImportedStudents : public testing::TestWithParam<Import> {};
 
 TEST_P(ImportedStudents, AreWhatIsLeft) {
-  const char* given = std::getenv("MJ_SHARED");
-  const std::filesystem::path shared = given ? given : std::string(MJ_SOURCE_DIR) + "/../shared";
-  const std::filesystem::path path = shared / "data/models" / GetParam().file;
+  const std::filesystem::path path = shared_folder() / "data/models" / GetParam().file;
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path << "; set MJ_SHARED to the folder that holds data/models";
   const Graph network = read_model(path);
   const Graph whole = reducible(network);

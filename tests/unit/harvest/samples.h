@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "mj/harvest/outcomes.h"
 #include "mj/harvest/power_stage.h"
 #include "mj/harvest/work_plan.h"
+#include "tests/shared_data.h"
 #include "tests/unit/error_of.h"
 
 namespace mj {
@@ -40,9 +40,7 @@ class ScratchFile {
 
 /// The folder of real traces, or empty.
 inline std::filesystem::path trace_folder() {
-  const char* chosen = std::getenv("MJ_SHARED");
-  const std::filesystem::path shared = chosen != nullptr ? chosen : std::filesystem::path(MJ_SOURCE_DIR) / ".." / "shared";
-  const std::filesystem::path folder = shared / "data" / "traces";
+  const std::filesystem::path folder = shared_folder() / "data" / "traces";
   return std::filesystem::exists(folder) ? folder : std::filesystem::path();
 }
 
