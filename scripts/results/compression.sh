@@ -1,24 +1,48 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Compresses the networks of docs/results/compression.md and prints their tables; an interrupted run goes on.
-# usage: scripts/results/compression.sh MILLIJOULE FREEML_CIFAR10_M.onnx RESNET20_CIFAR10.onnx CIFAR10_DIR OUT_DIR [EPOCHS]
+# Compresses the networks of docs/results/compression.md to a row of budgets, by our method and the baselines, and prints the table
+# of the curve; what is there is not made again, and an interrupted run goes on. With OUT_DIR alone the table of what is there.
+# usage: [EPOCHS=N] [VIEWS=N] [LIMITS=...] [METHODS=...] [THREADS=N] scripts/results/compression.sh [MILLIJOULE FREEML_CIFAR10_M.onnx RESNET20_CIFAR10.onnx CIFAR10_DIR] OUT_DIR
 set -euo pipefail
-program=$1 freeml=$2 resnet=$3 cifar=$4 out=$5 epochs=${6:-40}
+here=$(cd "$(dirname "$0")" && pwd)
+epochs=${EPOCHS:-40} views=${VIEWS:-6} threads=${THREADS:-0}
+limits=${LIMITS:-8kB 16kB 24kB 25360B 32kB 64kB 128kB} methods=${METHODS:-ours sparsecomp qat8 qat4}
+case $# in
+  1) program= out=$1 ;;
+  5) program=$1 freeml=$2 resnet=$3 cifar=$4 out=$5 ;;
+  *) sed -n '5s/^# //p' "$0" >&2; exit 2 ;;
+esac
 mkdir -p "$out"
-sha256sum "$freeml" "$resnet"
+
 compress() {  # name, model, then options
   local name=$1 model=$2; shift 2
-  "$program" compress "$model" --data "cifar10:$cifar" --crop 2 --flip --views 6 --epochs "$epochs" --resume \
-    -o "$out/$name.onnx" --json "$out/$name.json" "$@" | tee "$out/$name.txt"
-  sha256sum "$out/$name.onnx"
+  [ ! -s "$out/$name.json" ] && [ ! -s "$out/$name.refused" ] || return 0
+  echo "$name" >&2
+  if "$program" compress "$model" --data "cifar10:$cifar" --crop 2 --flip --views "$views" --epochs "$epochs" --lr 0.05 --batch 130 \
+      --threads "$threads" --scale 0.00392156862745098 --resume -o "$out/$name.onnx" --json "$out/$name.part" "$@" \
+      > "$out/$name.txt" 2> "$out/$name.log"; then
+    sha256sum "$out/$name.onnx" >> "$out/$name.txt"
+    mv "$out/$name.part" "$out/$name.json"
+  else
+    tail -n 1 "$out/$name.log" | tee "$out/$name.refused" >&2  # a budget the method cannot meet
+  fi
+  rm -rf "$out/$name.onnx.work"
 }
-pixels="--scale 0.00392156862745098"
-# shellcheck disable=SC2086
-for limit in 8kB 16kB 24kB 25360B 32kB 64kB 128kB; do
-  compress "freeml_$limit" "$freeml" $pixels --nvm "$limit"
-  for method in sparsecomp qat8 qat4; do
-    compress "freeml_${method}_$limit" "$freeml" $pixels --nvm "$limit" --method "$method" || echo "$method cannot meet $limit"
+
+if [ -n "$program" ]; then
+  sha256sum "$freeml" "$resnet"
+  for limit in $limits; do
+    for method in $methods; do compress "freeml-$method-$limit" "$freeml" --nvm "$limit" --method "$method"; done
   done
-done
-# shellcheck disable=SC2086
-compress resnet20_54kB "$resnet" $pixels --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --nvm 54kB
+  compress resnet20-ours-54kB "$resnet" --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --nvm 54kB
+fi
+
+# network, method, exported bytes, validation and test accuracy, energy of an inference
+for file in "$out"/*-*-*.json; do
+  [ -s "$file" ] || continue
+  awk -v name="$(basename "$file" .json)" '
+    /^  "[a-z_]+": / { key = $1; gsub(/[":]/, "", key); value = $2; sub(/,$/, "", value); found[key] = value }
+    END { split(name, part, "-"); print part[1], part[2], part[3], found["exported_bytes"], found["validation_accuracy"], found["accuracy"],
+                found["energy_j"], found["n"] }' "$file"
+done > "$out/compressed.txt"
+awk -v plot="$out/compression.svg" -f "$here/compression_curve.awk" "$out/compressed.txt"
