@@ -108,7 +108,6 @@ void add_exits(CLI::App& app) {
   command.add_option("--weight-decay", job.training.weight_decay, "decoupled; not on biases")->type_name("X")->check(CLI::NonNegativeNumber);
   command.add_option("--alpha", job.training.alpha, "weight of the network's own logits as teacher")->type_name("X")->check(CLI::Range(0.0, 1.0));
   command.add_option("--temperature", job.training.temperature, "softens both distributions")->type_name("X")->check(CLI::PositiveNumber);
-  command.add_flag("--int8,!--float", job.int8, "learn from what the network says in int8, as on the device (the default), or in float");
   command.add_option("--views", job.views, "augmented views of each image; the network is run once on each")->type_name("N")->check(CLI::Range(1, 1000));
   command.add_option("--crop", job.augment.crop_pad, "random shift by up to N pixels")->type_name("N")->check(CLI::Range(0, 64));
   command.add_flag("--flip,!--no-flip", job.augment.flip, "mirror images at random (the default)");

@@ -24,7 +24,7 @@ void add_quantize(CLI::App& app) {
     ModelOptions model;
     std::string data;
     std::string output;
-    int images = kCalibrationImages;
+    int images = 500;
     std::optional<double> clip;
     int weight_bits = 8;
   };

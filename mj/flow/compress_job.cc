@@ -14,6 +14,7 @@
 namespace mj {
 
 CompressJobResult run_compress_job(const Graph& network, const CompressJob& job, const Platform& platform, Progress& progress) {
+  constexpr int kCalibrationImages = 500;
   const CompressLimits& limits = job.options.limits;
   const TrainOptions& training = job.options.training;
   if (is_quantized(network)) fail("the network is int8 already; expected the float network it was made from");

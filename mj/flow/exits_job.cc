@@ -11,12 +11,10 @@
 #include "mj/base/text.h"
 #include "mj/flow/deploy.h"
 #include "mj/flow/exit_ensemble.h"
-#include "mj/flow/quantize_job.h"
 #include "mj/flow/run_set.h"
 #include "mj/ir/cost.h"
 #include "mj/pass/exit_points.h"
 #include "mj/pass/lower.h"
-#include "mj/pass/quantize.h"
 
 namespace mj {
 namespace {
@@ -155,11 +153,7 @@ ExitsJobResult train_exits(const Graph& network, const Split& split, const Exits
   if (!job.thresholds.empty()) check_thresholds(job.thresholds, points.size());
   require_samples_fit(network, split.train);
 
-  Graph frozen = simplify(exit_features(network, points, job.head));
-  if (job.int8) {
-    frozen = simulate_int8(quantize_on(frozen, split.train, kCalibrationImages, usual_clip(frozen), job.training.seed));
-  }
-  frozen = join_outputs(std::move(frozen));
+  const Graph frozen = simplify(feature_network(network, points, job.head));
   TrainOptions seen;
   seen.seed = job.training.seed;
   seen.device = job.training.device;

@@ -25,7 +25,6 @@ struct ExitsJob {
   int most = 5;                         ///< how many are found
   HeadOptions head;
   HeadTraining training;
-  bool int8 = true;                     ///< the head learns from what the network says in int8, as it will on the device
   int views = 8;                        ///< augmented views of each image
   Augmentation augment{4, true, 0};     ///< ignored when the samples are no images
   std::filesystem::path features;       ///< file that keeps the features; empty: none

@@ -12,9 +12,6 @@ namespace mj {
 /// scale that rare large activations force, and the first exits, which see little of the network, do not.
 double usual_clip(const Graph& graph);
 
-/// How many training images set ranges where nobody says.
-inline constexpr int kCalibrationImages = 500;
-
 /// A float network lowered to int8, its ranges taken from `images` training samples drawn by the seed, its
 /// weights rounded and its biases corrected on these; `clip` as in `calibrate`.
 Graph quantize_on(const Graph& graph, const Samples& train, int images, double clip, std::uint64_t seed);

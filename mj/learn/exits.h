@@ -20,7 +20,7 @@ struct Features {
   std::vector<std::uint16_t> halves; ///< row-major {view, sample, number}, IEEE half precision
 };
 
-/// Runs `network` (of `join_outputs`) over views 0..views-1 of the samples; view v is what `augment` shows in epoch v.
+/// Runs `network` (of `feature_network`) over views 0..views-1 of the samples; view v is what `augment` shows in epoch v.
 /// Uses augmentation, seed and device of `options`. A `cache` keeps what was computed, view by view, and is taken up
 /// again when it was made of the same network, samples and views; empty: none. Throws `Error` when the features would
 /// not fit `most_bytes`, naming what would.

@@ -201,12 +201,8 @@ struct Execute {
     return torch_order(y.contiguous());
   }
 
-  // Integers are kept as the reals they stand for; gradients pass where these do not saturate.
-  at::Tensor operator()(const Quantize&) const {
-    const Type& type = graph.type(node.output);
-    if (!type.quant) return x(0);
-    return at::fake_quantize_per_tensor_affine(x(0), type.quant->scale[0], type.quant->zero_point[0], -128, 127);
-  }
+  // Between float types there is nothing to convert.
+  at::Tensor operator()(const Quantize&) const { return x(0); }
 };
 
 /// Operators whose gradient does not need their output, so that a rectifier may overwrite it.

@@ -39,25 +39,16 @@ std::map<ValueId, Role> roles(const Graph& graph, std::span<const ValueId> also_
   return found;
 }
 
-/// Integers may stand between quantize nodes only.
-void require_reals(const Graph& graph) {
-  const auto rounds = [&](std::int32_t node) { return std::holds_alternative<Quantize>(graph.nodes[static_cast<std::size_t>(node)].op); };
-  const std::vector<std::int32_t> maker = producers(graph);
-  const auto readers = consumers(graph);
-  for (std::size_t v = 0; v < graph.values.size(); ++v) {
-    const Value& value = graph.values[v];
-    if (value.type.dtype == DType::kF32) continue;
-    if (value.type.dtype == DType::kI8 && maker[v] >= 0 && rounds(maker[v]) && std::ranges::all_of(readers[v], rounds)) continue;
-    fail("value '{}' is {}; libtorch runs float networks only", value.name, dtype_name(value.type.dtype));
-  }
-}
-
 std::vector<std::int64_t> sizes(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 }  // namespace
 
 Weights::Weights(const Graph& graph, c10::Device device, std::span<const ValueId> also_trained) {
-  require_reals(graph);
+  for (const Value& value : graph.values) {
+    if (value.type.dtype != DType::kF32) {
+      fail("value '{}' is {}; libtorch runs float networks only", value.name, dtype_name(value.type.dtype));
+    }
+  }
   const std::map<ValueId, Role> role_of = roles(graph, also_trained);
   const auto align = [](std::int64_t count) { return (count + 15) / 16 * 16; };
   std::int64_t end = 0;

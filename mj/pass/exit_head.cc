@@ -222,24 +222,19 @@ const char* exit_method_name(ExitMethod method) {
   return std::ranges::find(kMethods, method, [](const auto& entry) { return entry.first; })->second;
 }
 
-Graph exit_features(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options) {
+Graph feature_network(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options) {
   check_backbone(backbone);
   Graph graph = backbone;
-  graph.outputs = pool_exits(graph, exits, options);
-  for (std::size_t k = 0; k < exits.size(); ++k) graph.value(graph.outputs[k]).name = exit_name(k);
-  graph.outputs.push_back(scores(backbone));
+  std::vector<ValueId> parts;
+  for (const ValueId image : pool_exits(graph, exits, options)) {
+    const std::string& name = graph.value(image).name;
+    parts.push_back(graph.add_node(name + "/flatten", Reshape{{graph.type(image).count()}}, {image}));
+  }
+  const ValueId final_scores = scores(graph);
+  parts.push_back(graph.add_node("scores", Reshape{{graph.type(final_scores).count()}}, {final_scores}));
+  graph.outputs = {graph.add_node("features", Concat{0}, parts)};
   graph.class_names.clear();
   return compact(std::move(graph));
-}
-
-Graph join_outputs(Graph graph) {
-  std::vector<ValueId> parts;
-  for (const ValueId output : graph.outputs) {
-    const std::string name = graph.value(output).name + "/flatten";
-    parts.push_back(graph.add_node(name, Reshape{{graph.type(output).count()}}, {output}));
-  }
-  graph.outputs = {graph.add_node("features", Concat{0}, parts)};
-  return graph;
 }
 
 Head make_head(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options, std::uint64_t seed) {

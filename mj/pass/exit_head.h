@@ -33,13 +33,9 @@ struct HeadOptions {
   int grid = 4;    ///< rows and columns the features are pooled to, fewer where an exit has fewer
 };
 
-/// The backbone up to what a head reads of it: outputs `exit1`..`exitK`, the pooled features, and the backbone's logits (before
-/// a final softmax).
-Graph exit_features(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options);
-
-/// The same network with one output: all it had, flattened one after the other. Of `exit_features`, the frozen part of the
-/// training.
-Graph join_outputs(Graph graph);
+/// The backbone's frozen part of the training: one output, the pooled features of all exits flattened one after the
+/// other, then the backbone's logits (before a final softmax).
+Graph feature_network(const Graph& backbone, std::span<const ExitPoint> exits, const HeadOptions& options);
 
 /// A head as a network of its own: what is trained, and what the backbone is given afterwards.
 struct Head {

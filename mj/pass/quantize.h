@@ -61,11 +61,6 @@ Graph round_weights(Graph graph, std::span<const Tensor> inputs);
 /// without one stay as they are, and so does a graph that is quantised already.
 Graph correct_biases(Graph graph, const Ranges& ranges, std::span<const Tensor> inputs);
 
-/// The float graph that says what an int8 graph says: constants are the reals they stand for, every activation is rounded to its
-/// quantisation as soon as it is computed. Only roundings within an operator differ, so that an activation now and then is the
-/// neighbouring code. Networks are trained and asked by libtorch in this form; values keep their ids and names.
-Graph simulate_int8(const Graph& integer);
-
 /// Makes every weight of a conv2d or linear ask for these bits, 8 or 4, when it is quantised.
 Graph ask_for_weight_bits(Graph graph, int bits);
 

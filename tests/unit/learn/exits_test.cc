@@ -36,7 +36,7 @@ class Exits : public testing::Test {
 
   Features features(const Samples& samples, int views, const HeadOptions& options, const std::filesystem::path& cache = {},
                     Progress& progress = silent_progress()) const {
-    return collect_features(join_outputs(exit_features(network_, exits_, options)), samples, views, views_, cache, 1 << 30, progress);
+    return collect_features(feature_network(network_, exits_, options), samples, views, views_, cache, 1 << 30, progress);
   }
   HeadResult train(const HeadOptions& options, Progress& progress = silent_progress()) const {
     return train_head(make_head(network_, exits_, options, 1), features(train_, 2, options), train_.labels,
@@ -133,7 +133,7 @@ TEST_F(Exits, FeaturesKeptInAFileAreThoseComputed) {
 }
 
 TEST_F(Exits, TooManyFeaturesAreRefused) {
-  const Graph frozen = join_outputs(exit_features(network_, exits_, {}));
+  const Graph frozen = feature_network(network_, exits_, {});
   const std::int64_t view = 333 * class_count(frozen) * 2;
   try {
     collect_features(frozen, train_, 8, views_, {}, 3 * view + 1, silent_progress());

@@ -316,22 +316,6 @@ TEST(TorchGraph, StoresBackWhatItTook) {
   EXPECT_EQ(network.weights().store(b.graph, network.weights().all()), b.graph);
 }
 
-TEST(TorchGraph, RoundingsPassGradientsWhereTheyDoNotSaturate) {
-  Builder b({4}, 1);
-  const ValueId factor = b.graph.add_constant("factor", {4}, std::vector<float>{1, 1, 1, 1});
-  const ValueId product = b.add(Mul{}, {0, factor});
-  const ValueId integer = b.graph.add_value("integer", {DType::kI8, {4}, Quantization{{0.5f}, {-28}, -1}});  // -50 to 77.5
-  b.graph.nodes.push_back({"quantize", Quantize{}, {product}, integer});
-  b.graph.outputs = {b.add(Quantize{}, {integer})};
-  TorchGraph network(b.graph, c10::kCPU, std::vector{factor});
-  const at::Tensor gradient = network.weights().track_gradients();
-  const at::Tensor input = at::tensor({1.2f, -3.4f, 80.0f, -60.0f}).unsqueeze(0);
-  const at::Tensor output = network.logits(input, /*training=*/true);
-  EXPECT_TRUE(at::equal(output.detach(), at::tensor({1.0f, -3.5f, 77.5f, -50.0f}).unsqueeze(0))) << output;
-  output.sum().backward();
-  EXPECT_TRUE(at::equal(gradient.narrow(0, 0, 4), at::tensor({1.2f, -3.4f, 0.0f, 0.0f}))) << gradient;
-}
-
 TEST(TorchGraph, RefusesIntegerNetworks) {
   Builder b({4}, 1);
   const ValueId weight = b.graph.add_constant("w", {DType::kI8, {2, 4}, Quantization{{1}, {0}}},

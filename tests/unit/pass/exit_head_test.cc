@@ -147,7 +147,7 @@ TEST_P(EveryMethod, TrainsWhatTheDeviceWillCompute) {
   const Head head = random_head(c, options, 21);
   verify(head.graph);
   const Graph with_exits = attach_head(c.network, c.exits, options, head);
-  const Graph features = join_outputs(exit_features(c.network, c.exits, options));
+  const Graph features = feature_network(c.network, c.exits, options);
   const Tensor input = random_input(c.network, 6);
   const std::vector<Tensor> deployed = Evaluator(with_exits).run(input);
   const Tensor row = Evaluator(features).run(input).at(0);
