@@ -18,6 +18,7 @@ of() { awk -v key="$1" '$1 == key { $1 = ""; print substr($0, 2) }' "$spec"; }
 seeds=$(of seeds) temperatures=$(of temperatures) alpha=$(of alpha) platform=$(of platform)
 
 data() { case $1 in cifar10) echo "cifar10:$cifar10" ;; cifar100) echo "cifar100:$cifar100" ;; *) echo "$1" ;; esac; }
+line_of() { { of pair; of anchor; } | grep "^$1 "; }
 teacher_field() { of teacher | awk -v name="$1" -v i="$2" '$1 == name { print $i }'; }
 teacher_file() { if [ "$(teacher_field "$1" 3)" = file ]; then echo "$root/$(teacher_field "$1" 4)"; else echo "$out/teacher-$1.onnx"; fi; }
 
@@ -35,13 +36,13 @@ run_queue() {
 # NAME PAIR STUDENT SEED, then options of distil
 distil() {
   local name=$1 pair=$2 student=$3 seed=$4 teacher options; shift 4
-  read -r _ teacher _ options < <(of pair | grep "^$pair ")
+  read -r _ teacher _ options < <(line_of "$pair")
   queue+=("$out/$name $program distil --teacher $(teacher_file "$teacher") --student $student --data $(data "$(teacher_field "$teacher" 2)") --lessons $out/lessons-$teacher-$seed --seed $seed $options $*")
 }
 # The same student without a teacher.
 alone() {
   local name=$1 pair=$2 student=$3 seed=$4 teacher options
-  read -r _ teacher _ options < <(of pair | grep "^$pair ")
+  read -r _ teacher _ options < <(line_of "$pair")
   options=$(sed 's/--views [0-9]*//' <<< "$options")
   queue+=("$out/$name $program train --arch $student --data $(data "$(teacher_field "$teacher" 2)") --seed $seed $options")
 }
@@ -59,12 +60,13 @@ if [ -n "$program" ]; then
     done
     run_queue
   done < <(of pair)
-  while read -r pair; do
-    student=$(of pair | awk -v name="$pair" '$1 == name { print $3 }')
+  while read -r pair _ student _; do
     for seed in $seeds; do
       alone "$pair-alone-$seed" "$pair" "$student" "$seed"
       distil "$pair-ls-$seed" "$pair" "$student" "$seed" --objective kd+ls --temperature 2 --alpha 0.9
     done
+    run_queue  # so that the lessons are there for the others
+    for seed in $seeds; do distil "$pair-T4-$seed" "$pair" "$student" "$seed" --temperature 4 --alpha 0.9; done
   done < <(of anchor)
   while read -r pair student; do
     own=$(of pair | awk -v name="$pair" '$1 == name { print $3 }')

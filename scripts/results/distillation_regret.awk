@@ -83,7 +83,7 @@ function panel(p, pair,   t, i, list, m, low, high, x, y, left, top, width, heig
 }
 /^#/ || NF == 0 { next }
 FNR == NR && $1 == "pair" { pair_name[++pairs] = $2; student[$2] = $4; teacher[$2] = $3 }
-FNR == NR && $1 == "anchor" { anchor[++anchors] = $2 }
+FNR == NR && $1 == "anchor" { anchor[++anchors] = $2; student[$2] = $4 }
 FNR == NR && $1 == "curve" { ++curves; curve_pair[curves] = $2; curve_student[curves] = $3 }
 FNR == NR && $1 == "temperatures" { for (i = 2; i <= NF; ++i) temperature[++temperatures] = $i }
 FNR == NR && $1 == "seeds" { for (i = 2; i <= NF; ++i) seed[++seeds] = $i }
@@ -149,7 +149,7 @@ END {
     pair = anchor[a]
     if (over_seeds(pair "-alone") == "" || over_seeds(pair "-T4") == "" || over_seeds(pair "-ls") == "") continue
     printf "\n| %s (%s) | test accuracy |\n|---|---|\n", pair, student[pair]
-    printf "| labels alone | %s |\n| KD, T = 4 | %s |\n| KD, derived T | %s |\n| KD with logit standardisation, T = 2 | %s |\n", over_seeds(pair "-alone"), over_seeds(pair "-T4"), over_seeds(pair "-auto"), over_seeds(pair "-ls")
+    printf "| labels alone | %s |\n| KD, T = 4 | %s |\n| KD with logit standardisation, T = 2 | %s |\n", over_seeds(pair "-alone"), over_seeds(pair "-T4"), over_seeds(pair "-ls")
   }
   for (c = 1; c <= curves; ++c) {
     pair = curve_pair[c]
