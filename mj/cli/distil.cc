@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,7 +9,6 @@
 #include "mj/cli/command.h"
 #include "mj/cli/training_options.h"
 #include "mj/flow/distil_job.h"
-#include "mj/flow/run_set.h"
 #include "mj/flow/student.h"
 #include "mj/io/onnx.h"
 
@@ -27,25 +25,6 @@ CLI::Validator number_or_auto(double low, double high) {
         return fmt::format("'{}' is neither 'auto' nor a number from {} to {}", text, low, high);
       },
       "");
-}
-
-/// The network to teach, by the name of an architecture, of a reduction or of a file. A reduction is of the teacher where it has
-/// its name, else of a model file.
-Graph named_student(const std::string& name, const Graph& teacher, const std::string& teacher_path, const DataSet& data, std::uint64_t seed) {
-  const auto is_file = [](const std::string& text) { return text.ends_with(".onnx") || text.ends_with(".tflite"); };
-  if (is_file(name)) return read_model(name);
-  const Student student = parse_student(name);
-  const std::string network = reduced_network(student), stem = std::filesystem::path(teacher_path).stem().string();
-  if (!network.empty() && network != stem && !is_file(network)) {
-    fail("student '{}' is made of '{}'; expected of the teacher, '{}', or of a model file", name, network, stem);
-  }
-  Graph source = is_file(network) ? read_model(network) : teacher;
-  source.preprocess = teacher.preprocess;
-  require_samples_fit(source, data.train);
-  Graph graph = build_to_train(student, &source, data.train, data.classes(), seed);
-  graph.preprocess = teacher.preprocess;
-  graph.class_names = data.class_names;
-  return graph;
 }
 
 void print_arms(const DistilJobResult& result) {

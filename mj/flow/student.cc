@@ -2,10 +2,12 @@
 #include "mj/flow/student.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/flow/run_set.h"
+#include "mj/io/onnx.h"
 #include "mj/pass/trainable.h"
 
 namespace mj {
@@ -90,6 +92,24 @@ Graph build_to_train(const Student& student, const Graph* network, const Samples
   std::vector<Tensor> inputs;
   for (const std::int64_t i : order) inputs.push_back(input_tensor(graph, train.sample(i)));
   return trainable_form(graph, inputs);
+}
+
+Graph named_student(const std::string& name, const Graph& teacher, const std::string& teacher_path, const DataSet& data,
+                    std::uint64_t seed) {
+  const auto is_file = [](const std::string& text) { return text.ends_with(".onnx") || text.ends_with(".tflite"); };
+  if (is_file(name)) return read_model(name);
+  const Student student = parse_student(name);
+  const std::string network = reduced_network(student), stem = std::filesystem::path(teacher_path).stem().string();
+  if (!network.empty() && network != stem && !is_file(network)) {
+    fail("student '{}' is made of '{}'; expected of the teacher, '{}', or of a model file", name, network, stem);
+  }
+  Graph source = is_file(network) ? read_model(network) : teacher;
+  source.preprocess = teacher.preprocess;
+  require_samples_fit(source, data.train);
+  Graph graph = build_to_train(student, &source, data.train, data.classes(), seed);
+  graph.preprocess = teacher.preprocess;
+  graph.class_names = data.class_names;
+  return graph;
 }
 
 }  // namespace mj

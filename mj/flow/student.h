@@ -45,4 +45,10 @@ Graph build(const Student& student, const Graph* network, const Shape& input, st
 Graph build_to_train(const Student& student, const Graph* network, const Samples& train, std::int64_t classes,
                      std::uint64_t seed);
 
+/// The network to teach, by the name of an architecture, of a reduction or of a model file, as a training starts from it, with the
+/// teacher's preprocessing. A reduction is of the teacher where it has the name of the teacher's file, else of a model file. Throws
+/// `Error` when it is of neither, or does not fit the data.
+Graph named_student(const std::string& name, const Graph& teacher, const std::string& teacher_path, const DataSet& data,
+                    std::uint64_t seed);
+
 }  // namespace mj

@@ -17,17 +17,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
-
-Type real(Shape shape) { return {DType::kF32, std::move(shape), {}}; }
-
-Ranges everywhere(const Graph& graph, float low, float high) {
-  Ranges ranges;
-  for (const Value& value : graph.values) {
-    ranges.low.push_back(value.constant() ? 0 : low);
-    ranges.high.push_back(value.constant() ? 0 : high);
-  }
-  return ranges;
-}
+using testing::everywhere;
+using testing::real;
 
 std::vector<float> bias_of(const Graph& graph, std::size_t node) { return reals(graph.value(graph.nodes[node].inputs[2])); }
 

@@ -19,8 +19,7 @@ using testing::count;
 using ::testing::ElementsAre;
 using testing::expect_same_outputs;
 using testing::normal_constant;
-
-Type real(Shape shape) { return {DType::kF32, std::move(shape), {}}; }
+using testing::real;
 
 std::vector<std::string> ops(const Graph& graph) {
   std::vector<std::string> result;

@@ -17,19 +17,9 @@ namespace mj {
 namespace {
 
 using testing::count;
+using testing::everywhere;
+using testing::real;
 using ::testing::ElementsAre;
-
-Type real(Shape shape) { return {DType::kF32, std::move(shape), {}}; }
-
-/// Ranges of a graph where every activation is `low`..`high`.
-Ranges everywhere(const Graph& graph, float low, float high) {
-  Ranges ranges;
-  for (const Value& value : graph.values) {
-    ranges.low.push_back(value.constant() ? 0 : low);
-    ranges.high.push_back(value.constant() ? 0 : high);
-  }
-  return ranges;
-}
 
 std::string error_of(const Graph& graph, const Ranges& ranges) {
   return mj::error_of([&] { quantize_int8(graph, ranges); });

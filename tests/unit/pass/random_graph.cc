@@ -230,6 +230,17 @@ class Grower {
 
 Graph random_graph(std::uint64_t seed) { return Grower(seed).grow(); }
 
+Type real(Shape shape) { return {DType::kF32, std::move(shape), {}}; }
+
+Ranges everywhere(const Graph& graph, float low, float high) {
+  Ranges ranges;
+  for (const Value& value : graph.values) {
+    ranges.low.push_back(value.constant() ? 0 : low);
+    ranges.high.push_back(value.constant() ? 0 : high);
+  }
+  return ranges;
+}
+
 Tensor random_input(const Graph& graph, std::uint64_t seed) {
   Tensor tensor = make_tensor(graph.type(graph.inputs.at(0)));
   RandomStream random(seed, 0x1a9);

@@ -10,12 +10,19 @@
 #include "mj/ir/evaluate.h"
 #include "mj/ir/graph.h"
 #include "mj/ir/tensor.h"
+#include "mj/pass/quantize.h"
 
 namespace mj::testing {
 
 /// A small float network of random structure over all operators: branches, exits, batch-norms in odd places, pads,
 /// transposes, reshapes. The same seed gives the same network.
 Graph random_graph(std::uint64_t seed);
+
+/// The type of real numbers of a shape.
+Type real(Shape shape);
+
+/// One range for every activation.
+Ranges everywhere(const Graph& graph, float low, float high);
 
 /// Standard-normal numbers of the graph input's type.
 Tensor random_input(const Graph& graph, std::uint64_t seed);

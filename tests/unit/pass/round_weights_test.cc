@@ -19,8 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
-
-Type real(Shape shape) { return {DType::kF32, std::move(shape), {}}; }
+using testing::real;
 
 std::vector<float> weight_of(const Graph& graph, std::size_t node) { return reals(graph.value(graph.nodes[node].inputs[1])); }
 
