@@ -9,6 +9,7 @@
 #include "mj/arch/architecture.h"
 #include "mj/io/onnx.h"
 #include "tests/cli/command_line.h"
+#include "tests/shared_data.h"
 
 namespace mj {
 namespace {
@@ -23,6 +24,19 @@ TEST(ExitsCommand, TheShippedHeadAnswersAsWritten) {
   const auto exits = nlohmann::json::parse(ran.output)["per_exit"];
   // As docs/results/exits.md has it for these images; one image of play for the order of float sums.
   const double expected[] = {0.861, 0.886, 0.931, 0.940, 0.945, 0.954};
+  ASSERT_EQ(exits.size(), std::size(expected));
+  for (std::size_t k = 0; k < exits.size(); ++k) EXPECT_NEAR(exits[k]["accuracy"].get<double>(), expected[k], 0.0015) << k;
+}
+
+TEST(ExitsCommand, TheShippedHeadOfThePlainNetworkAnswersAsWritten) {
+  const auto cifar = cifar10();
+  if (!cifar) GTEST_SKIP() << "no CIFAR-10; set MJ_SHARED to the folder that holds data/cifar";
+  const std::string model = std::string(MJ_SOURCE_DIR) + "/models/plain6_cifar10_exits.onnx";
+  const Ran ran = millijoule({"eval", model, "--data", *cifar, "--limit", "1000", "--json", "-"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const auto exits = nlohmann::json::parse(ran.output)["per_exit"];
+  // As docs/results/exits.md has it for these images; one image of play for the order of float sums.
+  const double expected[] = {0.622, 0.695, 0.761, 0.809, 0.854, 0.911};
   ASSERT_EQ(exits.size(), std::size(expected));
   for (std::size_t k = 0; k < exits.size(); ++k) EXPECT_NEAR(exits[k]["accuracy"].get<double>(), expected[k], 0.0015) << k;
 }
