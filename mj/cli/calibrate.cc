@@ -3,21 +3,15 @@
 
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "mj/arch/architecture.h"
 #include "mj/base/error.h"
 #include "mj/base/file.h"
 #include "mj/base/text.h"
 #include "mj/cli/command.h"
-#include "mj/io/onnx.h"
-#include "mj/pass/lower.h"
-#include "mj/platform/measurements.h"
+#include "mj/flow/calibrate_job.h"
 #include "mj/platform/platform.h"
-#include "mj/platform/roofline.h"
-#include "mj/twin/calibration/calibrate.h"
 
 namespace mj::cli {
 namespace {
@@ -39,57 +33,27 @@ struct Options {
   std::string output;
 };
 
-/// Of an architecture's name, or a model file beside the table.
-Workload workload_measured(const Measurement& measured, const Options& options) {
-  const fs::path file = fs::path(options.measurements).parent_path() / measured.model;
-  const bool is_file = fs::exists(file) && fs::is_regular_file(file);
-  return workload_of(simplify(is_file ? read_model(file.string())
-                                      : build(parse_architecture(measured.model), measured.input.empty() ? options.input : measured.input,
-                                              measured.classes > 0 ? measured.classes : options.classes, 0)));
-}
-
-struct Quantity {
-  const char* name;
-  const char* unit;
-  std::vector<double> measured;
-};
-
-struct Fit {
-  Roofline sum;
-  double mean_error = 0;  ///< of models left out of the fit
-  nlohmann::ordered_json json;
-};
-
-Fit print_fit(const Quantity& quantity, const std::vector<Measurement>& models,
-                                 const std::vector<Workload>& workloads, bool quiet) {
-  const Roofline fitted = fit_roofline(workloads, quantity.measured);
-  const std::vector<double> predicted = leave_one_out(workloads, quantity.measured);
+nlohmann::ordered_json print_fit(const char* name, const char* unit, const std::vector<Measurement>& models, const MeasuredFit& fit, bool quiet) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> cells;
-  double sum = 0, largest = 0;
   for (std::size_t i = 0; i < models.size(); ++i) {
-    const double error = predicted[i] / quantity.measured[i] - 1;
-    sum += std::abs(error), largest = std::max(largest, std::abs(error));
-    cells.push_back({models[i].model, fmt::format("{:.4g}", quantity.measured[i]), fmt::format("{:.4g}", fitted(workloads[i])),
-                     fmt::format("{:.4g}", predicted[i]), fmt::format("{:+.2f} %", 100 * error)});
-    rows.push_back({{"model", models[i].model}, {"measured", quantity.measured[i]}, {"fitted", fitted(workloads[i])},
-                    {"left_out", predicted[i]}});
+    cells.push_back({models[i].model, fmt::format("{:.4g}", fit.measured[i]), fmt::format("{:.4g}", fit.fitted[i]),
+                     fmt::format("{:.4g}", fit.left_out[i]), fmt::format("{:+.2f} %", 100 * (fit.left_out[i] / fit.measured[i] - 1))});
+    rows.push_back({{"model", models[i].model}, {"measured", fit.measured[i]}, {"fitted", fit.fitted[i]}, {"left_out", fit.left_out[i]}});
   }
-  const double mean = sum / static_cast<double>(models.size());
   nlohmann::ordered_json terms;
   std::vector<std::vector<std::string>> coefficients;
   for (std::size_t t = 0; t < Workload::kTerms; ++t) {
-    coefficients.push_back({fmt::format("per {}", Workload::kNames[t]), fmt::format("{:.4g} {}", fitted.per_term[t], quantity.unit)});
-    terms[Workload::kNames[t]] = fitted.per_term[t];
+    coefficients.push_back({fmt::format("per {}", Workload::kNames[t]), fmt::format("{:.4g} {}", fit.sum.per_term[t], unit)});
+    terms[Workload::kNames[t]] = fit.sum.per_term[t];
   }
   if (!quiet) {
-    const std::string unit = quantity.unit;
-    fmt::print("{}\n", table_text(std::vector<std::string>{quantity.name, "measured, " + unit, "fitted, " + unit,
-                                                            "left out, " + unit, "error left out"}, cells));
-    fmt::print("mean error of a model left out of the fit {:.2f} %, largest {:.2f} %\n\n", 100 * mean, 100 * largest);
-    fmt::print("{}\n", table_text(std::vector<std::string>{quantity.name, "none negative"}, coefficients));
+    const std::string in = fmt::format(", {}", unit);
+    fmt::print("{}\n", table_text(std::vector<std::string>{name, "measured" + in, "fitted" + in, "left out" + in, "error left out"}, cells));
+    fmt::print("mean error of a model left out of the fit {:.2f} %, largest {:.2f} %\n\n", 100 * fit.mean_error, 100 * fit.largest_error);
+    fmt::print("{}\n", table_text(std::vector<std::string>{name, "none negative"}, coefficients));
   }
-  return {fitted, mean, {{"per", terms}, {"models", rows}, {"mean_error_left_out", mean}, {"largest_error_left_out", largest}}};
+  return {{"per", terms}, {"models", rows}, {"mean_error_left_out", fit.mean_error}, {"largest_error_left_out", fit.largest_error}};
 }
 
 /// Every trace with the file of the same name and `.time` behind it.
@@ -106,25 +70,6 @@ nlohmann::ordered_json print_traces(const Options& options, bool quiet) {
   }
   if (!quiet) fmt::print("{}\n", table_text(std::vector<std::string>{"trace", "energy", "time", "power", "samples"}, rows));
   return runs;
-}
-
-/// The file of a platform fitted to measurements of `runs` inferences each.
-void write_accelerator(const Options& options, const Fit& energy, const Fit& time, std::size_t models) {
-  const auto source = [&](const Fit& fit) {
-    return Source{Source::Kind::kMeasured, fmt::format("{}; fitted to {} models, mean error of a model left out {:.2f} %", options.source,
-                                                       models, 100 * fit.mean_error)};
-  };
-  const auto per_inference = [&](Roofline sum) {
-    for (double& term : sum.per_term) term /= options.runs;
-    return sum;
-  };
-  Platform platform;
-  platform.name = fs::path(options.write).stem().string();
-  platform.title = platform.name;
-  platform.ram_bytes = {static_cast<double>(parse_bytes(options.ram)), {Source::Kind::kAssumed, "given to millijoule platform calibrate"}};
-  platform.nvm_bytes = {static_cast<double>(parse_bytes(options.nvm)), platform.ram_bytes.source};
-  platform.accelerator = Accelerator{per_inference(energy.sum), per_inference(time.sum), source(energy), source(time)};
-  write_file(options.write, to_toml(platform));
 }
 
 struct Errors {
@@ -183,20 +128,6 @@ nlohmann::ordered_json print_twin(const TwinCalibration& found, bool quiet) {
   return {{"machine", found.machine}, {"unit", found.unit}, {"networks", found.networks}, {"kernels", kernels}};
 }
 
-/// The description with the fitted lines; code sizes stay what they are.
-std::string remade(const TwinCalibration& found, const Options& options) {
-  const Platform base = find_platform(options.platform);
-  std::map<Kernel, CostLine> lines;
-  for (const auto& [kernel, fit] : found.fits) {
-    const CostLine& old = base.kernels[static_cast<std::size_t>(kernel)];
-    CostLine line = fit.line;
-    line.code_bytes = old.code_bytes, line.bytes_per_call = old.bytes_per_call;
-    if (found.unit == "instructions") line.source.text += "; an instruction is taken for a cycle";
-    lines.emplace(kernel, std::move(line));
-  }
-  return with_cost_lines(read_text(platform_file(options.platform)), fs::path(options.output).stem().string(), lines);
-}
-
 }  // namespace
 
 void add_calibrate(CLI::App& group) {
@@ -233,27 +164,23 @@ void add_calibrate(CLI::App& group) {
     nlohmann::ordered_json json = {{"schema", 1}};
     if (!options->traces.empty()) json["traces"] = print_traces(*options, quiet);
     if (!options->measurements.empty()) {
-      const std::vector<Measurement> models = read_measurements(options->measurements);
-      std::vector<Workload> workloads;
-      Quantity energy{"energy", "J", {}}, time{"time", "s", {}};
-      for (const Measurement& measurement : models) {
-        workloads.push_back(with_context(options->measurements, [&] { return workload_measured(measurement, *options); }));
-        energy.measured.push_back(measurement.energy.value);
-        time.measured.push_back(measurement.time.value);
+      const AcceleratorFit fit = fit_accelerator(options->measurements, options->input, options->classes);
+      json["energy_j"] = print_fit("energy", "J", fit.models, fit.energy, quiet);
+      json["time_s"] = print_fit("time", "s", fit.models, fit.time, quiet);
+      if (!options->write.empty()) {
+        const AcceleratorFacts facts{fs::path(options->write).stem().string(), options->source, options->runs, parse_bytes(options->ram),
+                                     parse_bytes(options->nvm)};
+        write_file(options->write, to_toml(accelerator_platform(fit, facts)));
       }
-      const Fit energy_fit = print_fit(energy, models, workloads, quiet);
-      const Fit time_fit = print_fit(time, models, workloads, quiet);
-      json["energy_j"] = energy_fit.json;
-      json["time_s"] = time_fit.json;
-      if (!options->write.empty()) write_accelerator(*options, energy_fit, time_fit, models.size());
     }
     if (!options->machine.empty()) {
       TerminalProgress progress;
       const TwinCalibration found = calibrate_on_twin(options->machine, options->common.seed, progress);
       json["twin"] = print_twin(found, quiet);
       if (!options->output.empty()) {
-        const std::string text = remade(found, *options);
-        parse_platform(text, fs::path(options->output).stem().string(), options->output);  // it is one
+        const std::string name = fs::path(options->output).stem().string();
+        const std::string text = with_twin_lines(found, options->platform, name);
+        parse_platform(text, name, options->output);  // it is one
         write_file(options->output, text);
       }
     }
