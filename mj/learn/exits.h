@@ -30,7 +30,7 @@ Features collect_features(const Graph& network, const Samples& samples, int view
 /// How a head is trained.
 struct HeadTraining {
   int epochs = 60;
-  int batch = 256;
+  int batch = 128;
   double learning_rate = 0.005;  ///< peak of Adam's; linear warm-up, then cosine to zero
   double warmup_epochs = 1;
   double weight_decay = 0.01;    ///< decoupled; not on biases and norms
