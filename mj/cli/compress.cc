@@ -23,6 +23,7 @@ struct Options {
   std::string platform = "msp430fr5994";
   std::string output, float_output;
   std::string device = "auto";
+  std::string precision = "float32";
   bool resume = false;
 };
 
@@ -90,6 +91,7 @@ void run(Options& options) {
   job.method = parse_compress_method(options.method);
   job.training.seed = options.common.seed;
   job.training.device = parse_device(options.device);
+  job.training.precision = parse_precision(options.precision);
   job.checkpoints = options.output + ".checkpoints";
   if (!options.resume) std::filesystem::remove_all(job.checkpoints);
   std::filesystem::create_directories(job.checkpoints);
@@ -141,6 +143,7 @@ void add_compress(CLI::App& app) {
   command.add_option("--cutout", train.augment.cutout, "side of a square blanked at random")->type_name("N")->check(CLI::Range(0, 1024));
   command.add_option("--validation", options->job.validation, "share of the training images held out")->type_name("X")->check(CLI::Range(0.01, 0.5));
   command.add_option("--device", options->device, "where to train: auto, cpu or cuda")->type_name("NAME");
+  command.add_option("--precision", options->precision, "what training computes with: float32, or bfloat16, faster where there is AMX or AVX512-BF16")->type_name("NAME");
   command.add_flag("--resume", options->resume, "continue from the checkpoints beside the output");
   command.callback([options] { run(*options); });
 }

@@ -18,6 +18,7 @@ void TrainingOptions::add(CLI::App& command) {
   command.add_option("--cutout", train.augment.cutout, "side of a square blanked at random")->type_name("N")->check(CLI::Range(0, 1024));
   command.add_option("--validation", validation, "share of the training images held out")->type_name("X")->check(CLI::Range(0.01, 0.5));
   command.add_option("--device", device, "where to train: auto, cpu or cuda")->type_name("NAME");
+  command.add_option("--precision", precision, "what training computes with: float32, or bfloat16, faster where there is AMX or AVX512-BF16")->type_name("NAME");
   command.add_flag("--resume", resume, "continue from the checkpoints in OUTPUT.work");
 }
 
@@ -25,6 +26,7 @@ TrainOptions TrainingOptions::finished(std::uint64_t seed) const {
   TrainOptions options = train;
   options.seed = seed;
   options.device = parse_device(device);
+  options.precision = parse_precision(precision);
   options.checkpoint = work() / "train.checkpoint";
   if (!resume) std::filesystem::remove_all(work());
   return options;

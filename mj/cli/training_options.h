@@ -16,6 +16,7 @@ struct TrainingOptions {
   std::string data;
   std::string output;
   std::string device = "auto";
+  std::string precision = "float32";
   double validation = 1.0 / 12;
   bool resume = false;
 

@@ -47,6 +47,7 @@ TrainOptions distil_options(const Spec& spec, Device device) {
   options.views = spec.views;
   options.seed = spec.seed;
   options.device = device;
+  options.precision = spec.precision;
   return options;
 }
 

@@ -164,6 +164,7 @@ Spec parse_spec(std::string_view text, const std::string& name, const std::files
   spec.flip = distil.boolean("flip", spec.flip);
   spec.views = whole(distil, "views", spec.views, 0, 1000);
   spec.ema = limited(distil, "ema", spec.ema, 0, 0.99999);
+  if (distil.has("precision")) spec.precision = parsed(distil, "precision", parse_precision);
   distil.finish();
 
   if (top.has("exits")) {

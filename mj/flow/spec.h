@@ -11,6 +11,7 @@
 #include "mj/base/units.h"
 #include "mj/flow/student.h"
 #include "mj/learn/objective.h"
+#include "mj/learn/precision.h"
 #include "mj/pass/exit_head.h"
 #include "mj/platform/scenario.h"
 
@@ -50,6 +51,7 @@ struct Spec {
   bool flip = true;
   int views = 0;                         ///< different views of an image the teacher is asked about; 0: a new one each epoch
   double ema = 0;
+  Precision precision = Precision::kFloat32;  ///< of all training
 
   double probe = 0.08;                   ///< share of the epochs each probe of stage 2 trains for
   int probes = 3;                        ///< candidates that are probed; 1 trusts the size alone

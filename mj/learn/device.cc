@@ -16,6 +16,16 @@ Device parse_device(const std::string& text) {
   fail("device '{}' is unknown; expected auto, cpu or cuda", text);
 }
 
+at::ScalarType torch_type(Precision precision) { return precision == Precision::kBfloat16 ? at::kBFloat16 : at::kFloat; }
+
+bool has_bfloat16(c10::Device device) {
+#ifdef __x86_64__
+  return device.is_cuda() || __builtin_cpu_supports("avx512bf16");
+#else
+  return device.is_cuda();
+#endif
+}
+
 c10::Device torch_device(Device device) {
   const bool cuda = device != Device::kCpu && at::hasCUDA();
   if (device == Device::kCuda && !cuda) fail("device 'cuda': no usable CUDA device was found; expected auto or cpu");

@@ -14,6 +14,12 @@ namespace mj {
 /// The device to compute on. Throws `Error` when CUDA is asked for and there is none.
 c10::Device torch_device(Device device);
 
+/// The type of activations while training.
+at::ScalarType torch_type(Precision precision);
+
+/// Whether this device computes faster with bfloat16 than with float32.
+bool has_bfloat16(c10::Device device);
+
 /// Sets libtorch up to use `threads()` threads and to give the same bits for the same work.
 void configure_torch(c10::Device device);
 

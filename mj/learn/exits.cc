@@ -59,7 +59,7 @@ class Exercise {
         training_(training),
         progress_(progress),
         device_(device),
-        network_(head.graph, device, head.carries),
+        network_(head.graph, device, at::kFloat, head.carries),
         optimizer_(network_.weights(), training.weight_decay),
         steps_per_epoch_((train.samples + training.batch - 1) / training.batch),
         schedule_{training.learning_rate, steps_per_epoch_ * training.epochs,

@@ -21,10 +21,10 @@ constexpr std::int64_t kBatch = 256;
 /// A frozen network over samples, in their order and in batches of one size, so that every run gives the same bits.
 class Inference {
  public:
-  Inference(const Graph& graph, const Samples& samples, c10::Device device)
+  Inference(const Graph& graph, const Samples& samples, c10::Device device, at::ScalarType activations = at::kFloat)
       : samples_(samples),
         classes_(class_count(graph)),
-        network_(fold_batch_norm(graph), device),
+        network_(fold_batch_norm(graph), device, activations),
         batches_(graph, samples, device) {}
 
   /// Logits of all samples, row-major {sample, class}, each seen as `augment` shows it in `epoch`.
@@ -74,7 +74,7 @@ Lessons teach(const Graph& teacher, const Samples& train, const TrainOptions& op
   }
   state.job = job;
   return with_torch(options.device, [&](c10::Device where) {
-    const Inference inference(teacher, train, where);
+    const Inference inference(teacher, train, where, torch_type(options.precision));
     progress.begin("asking the teacher", train.size() * options.views, "images");
     for (; state.step < options.views; ++state.step) {
       const auto report = [&](std::int64_t done) { progress.update(state.step * train.size() + done, ""); };

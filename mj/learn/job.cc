@@ -28,9 +28,9 @@ void expect(bool holds, const char* name, double found, const char* expected) {
 }  // namespace
 
 std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const TrainOptions& options) {
-  std::uint64_t hash = mix(content_hash({}), fmt::format("lessons {} {} {} {} {}\n", options.augment.crop_pad,
+  std::uint64_t hash = mix(content_hash({}), fmt::format("lessons {} {} {} {} {} {}\n", options.augment.crop_pad,
                                                          options.augment.flip, options.augment.cutout, options.views,
-                                                         options.seed));
+                                                         options.seed, to_text(options.precision)));
   return mix(mix(hash, print_text(teacher)), train);
 }
 
@@ -71,10 +71,10 @@ std::uint64_t job_hash(const Graph& graph, const Samples& train, const Samples& 
                        const std::optional<Distillation>& distillation) {
   // %a is exact and the same everywhere.
   std::uint64_t hash = content_hash({});
-  hash = mix(hash, fmt::format("{} {} {:a} {:a} {:a} {:a} {:a} {:a} {:a} {} {} {} {} {}\n", options.epochs, options.batch,
+  hash = mix(hash, fmt::format("{} {} {:a} {:a} {:a} {:a} {:a} {:a} {:a} {} {} {} {} {} {}\n", options.epochs, options.batch,
                                options.learning_rate, options.last_learning_rate, options.warmup_epochs, options.momentum, options.weight_decay,
                                options.label_smoothing, options.ema_decay, options.augment.crop_pad,
-                               options.augment.flip, options.augment.cutout, options.views, options.seed));
+                               options.augment.flip, options.augment.cutout, options.views, options.seed, to_text(options.precision)));
   for (const WeightForm& form : options.forms.weights) {
     hash = mix(hash, fmt::format("form {} {:a} {} {} {} {:a} {:a}\n", form.weight, form.density, form.block, form.bits, form.per_tensor,
                                  options.forms.sparse_until, options.forms.quantized_from));

@@ -12,6 +12,7 @@
 #include "mj/data/dataset.h"
 #include "mj/ir/graph.h"
 #include "mj/learn/objective.h"
+#include "mj/learn/precision.h"
 #include "mj/learn/weight_form.h"
 
 namespace mj {
@@ -47,6 +48,7 @@ struct TrainOptions {
   WeightForms forms;  ///< how weights are compressed while they are trained; none by default
   std::uint64_t seed = 1;
   Device device = Device::kAuto;
+  Precision precision = Precision::kFloat32;
   /// Kept up to date atomically, at least once an epoch; training continues from it when it exists and was made with
   /// the same options and data, to the same final bytes. Empty: none.
   std::filesystem::path checkpoint;
@@ -60,7 +62,7 @@ struct Lessons {
 };
 
 /// Runs the teacher over the first `options.views` views of the training samples, in a fixed order. Uses seed, augmentation,
-/// views, device and checkpoint of `options`: the checkpoint is kept up to date after every view, and taken up again.
+/// views, device, precision and checkpoint of `options`: the checkpoint is kept up to date after every view, and taken up again.
 Lessons teach(const Graph& teacher, const Samples& train, const TrainOptions& options, Progress& progress);
 
 /// The teacher's part of the loss: (1-alpha)*CE + alpha*D(teacher_T, student_T), batch mean, D by the objective.

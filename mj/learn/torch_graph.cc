@@ -42,13 +42,14 @@ struct Execute {
   const std::map<ValueId, at::Tensor>& seen;  ///< constants that are seen in another form than they are trained
   std::vector<at::Tensor>& slots;
   std::int64_t batch;
+  at::ScalarType type;
   bool training;
   bool may_overwrite;
 
   at::Tensor x(std::size_t i) const {
     const ValueId id = node.inputs[i];
     if (!graph.value(id).constant()) return slots[static_cast<std::size_t>(id)];
-    at::Tensor constant = weights[id].unsqueeze(0);
+    at::Tensor constant = weights[id].to(type).unsqueeze(0);
     std::vector<std::int64_t> sizes = constant.sizes().vec();
     sizes[0] = batch;
     return torch_order(constant.expand(sizes));
@@ -61,7 +62,9 @@ struct Execute {
     const auto found = seen.find(id);
     return found == seen.end() ? weights[id] : found->second;
   }
-  at::Tensor optional_c(std::size_t i) const { return i < node.inputs.size() ? c(i) : at::Tensor(); }
+  /// The constant in the type of the activations.
+  at::Tensor w(std::size_t i) const { return c(i).to(type); }
+  at::Tensor optional_w(std::size_t i) const { return i < node.inputs.size() ? w(i) : at::Tensor(); }
 
   /// A 1x1 kernel with a stride reads some pixels only. oneDNN 2.6, which Debian's libtorch uses, writes beyond its
   /// scratch memory there when the channels do not fill an AVX-512 vector and the threads share the batch unevenly.
@@ -81,16 +84,16 @@ struct Execute {
     const bool even = symmetric(op.pad);
     const at::Tensor input = even ? x(0) : padded(x(0), op.pad, 0);
     const std::vector<std::int64_t> pad = even ? std::vector{op.pad[0], op.pad[1]} : std::vector<std::int64_t>{0, 0};
-    const at::Tensor weight = c(1).permute({0, 3, 1, 2});
+    const at::Tensor weight = w(1).permute({0, 3, 1, 2});
     const bool skips = skips_pixels(op, input, weight);
-    at::Tensor y = at::conv2d(skips ? every(op.stride, input) : input, weight, optional_c(2), skips ? Pair{1, 1} : op.stride,
+    at::Tensor y = at::conv2d(skips ? every(op.stride, input) : input, weight, optional_w(2), skips ? Pair{1, 1} : op.stride,
                               pad, op.dilation, op.groups);
     // With one channel or one pixel both layouts are the same and libtorch may choose the other for the output.
     return limited(y.contiguous(at::MemoryFormat::ChannelsLast), op.clamp);
   }
 
   at::Tensor operator()(const Linear& op) const {
-    return limited(torch_order(at::linear(natural(x(0)), c(1), optional_c(2))), op.clamp);
+    return limited(torch_order(at::linear(natural(x(0)), w(1), optional_w(2))), op.clamp);
   }
 
   at::Tensor operator()(const BatchNorm& op) const {
@@ -112,7 +115,7 @@ struct Execute {
   at::Tensor operator()(const LeakyRelu& op) const { return at::leaky_relu(x(0), op.alpha); }
   at::Tensor operator()(const PRelu&) const {
     const at::Tensor input = natural(x(0));
-    return torch_order(at::where(input < 0, input * c(1), input));
+    return torch_order(at::where(input < 0, input * w(1), input));
   }
   at::Tensor operator()(const HardSigmoid& op) const { return at::clamp(x(0) * op.alpha + op.beta, 0, 1); }
   at::Tensor operator()(const HardSwish&) const { return at::hardswish(x(0)); }
@@ -214,8 +217,8 @@ bool output_unused_by_gradient(const Op& op) {
 
 }  // namespace
 
-TorchGraph::TorchGraph(const Graph& graph, c10::Device device, std::span<const ValueId> also_trained)
-    : graph_(graph), weights_(graph, device, also_trained) {
+TorchGraph::TorchGraph(const Graph& graph, c10::Device device, at::ScalarType activations, std::span<const ValueId> also_trained)
+    : graph_(graph), activations_(activations), weights_(graph, device, also_trained) {
   if (graph.inputs.size() != 1) fail("the network has {} inputs; expected 1", graph.inputs.size());
   if (graph.outputs.empty()) fail("the network has no output");
   const std::vector<std::int32_t> maker = producers(graph);
@@ -261,12 +264,12 @@ std::vector<at::Tensor> TorchGraph::run(const at::Tensor& input, std::span<const
   }
   const std::map<ValueId, at::Tensor> seen = view_ ? view_(weights_) : std::map<ValueId, at::Tensor>();
   std::vector<at::Tensor> slots(graph_.values.size());
-  slots[static_cast<std::size_t>(graph_.inputs[0])] = torch_order(input);
+  slots[static_cast<std::size_t>(graph_.inputs[0])] = torch_order(input).to(activations_);
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const Node& node = graph_.nodes[n];
     if (!needed[static_cast<std::size_t>(node.output)]) continue;
     slots[static_cast<std::size_t>(node.output)] =
-        std::visit(Execute{graph_, node, weights_, seen, slots, input.size(0), training, may_overwrite_[n] != 0}, node.op);
+        std::visit(Execute{graph_, node, weights_, seen, slots, input.size(0), activations_, training, may_overwrite_[n] != 0}, node.op);
     for (ValueId id : node.inputs) {
       const auto v = static_cast<std::size_t>(id);
       if (last_node_[v] == static_cast<std::int32_t>(n) && !kept[v]) slots[v] = at::Tensor();
@@ -274,7 +277,7 @@ std::vector<at::Tensor> TorchGraph::run(const at::Tensor& input, std::span<const
   }
   std::vector<at::Tensor> result;
   for (const ValueId id : wanted) {
-    result.push_back(natural(slots[static_cast<std::size_t>(id)]).reshape({input.size(0), -1}));
+    result.push_back(natural(slots[static_cast<std::size_t>(id)]).reshape({input.size(0), -1}).to(at::kFloat));
   }
   return result;
 }

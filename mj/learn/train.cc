@@ -41,8 +41,8 @@ struct Teacher {
   Batches batches;
   bool same_input;  ///< its preprocessing is the student's, so it reads the same tensor
 
-  Teacher(const Graph& graph, const Graph& student, const Samples& samples, c10::Device device)
-      : network(fold_batch_norm(graph), device),
+  Teacher(const Graph& graph, const Graph& student, const Samples& samples, c10::Device device, at::ScalarType activations)
+      : network(fold_batch_norm(graph), device, activations),
         batches(graph, samples, device),
         same_input(graph.preprocess == student.preprocess) {}
 };
@@ -59,13 +59,13 @@ class Training {
         distillation_(distillation),
         progress_(progress),
         device_(device),
-        network_(graph, device),
+        network_(graph, device, torch_type(options.precision)),
         optimizer_(network_.weights(), options.momentum, options.weight_decay),
         batches_(graph, train, device),
         steps_per_epoch_((train.size() + options.batch - 1) / options.batch),
         schedule_{options.learning_rate, steps_per_epoch_ * options.epochs,
                   std::llround(options.warmup_epochs * static_cast<double>(steps_per_epoch_)), options.last_learning_rate} {
-    if (distillation && !distillation->lessons) teacher_.emplace(*distillation->teacher, graph, train, device);
+    if (distillation && !distillation->lessons) teacher_.emplace(*distillation->teacher, graph, train, device, torch_type(options.precision));
     if (!options.forms.weights.empty()) {
       formed_.emplace(graph, options.forms, device);
       network_.see_weights([this](const Weights& weights) { return formed_->at(weights, progress_share()); });
@@ -310,6 +310,9 @@ TrainResult train(const Graph& graph, const Samples& train, const Samples& valid
     }
   }
   return with_torch(options.device, [&](c10::Device device) {
+    if (options.precision == Precision::kBfloat16 && !has_bfloat16(device)) {
+      progress.warn("this processor has no instructions for bfloat16; training would be faster in float32");
+    }
     return Training(graph, train, validation, options, distillation, progress, device).run();
   });
 }

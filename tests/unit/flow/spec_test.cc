@@ -78,6 +78,12 @@ TEST(Spec, TemperatureAndAlphaMayBeDerived) {
   EXPECT_EQ(error_of(kGood + "[distil]\nobjective = \"best\"\n"), "spec.toml:11: unknown objective 'best'; expected kd, kd+ls or dkd");
 }
 
+TEST(Spec, TrainingMayBeInBfloat16) {
+  EXPECT_EQ(parse_spec(kGood, "spec.toml", ".").precision, Precision::kFloat32);
+  EXPECT_EQ(parse_spec(kGood + "[distil]\nprecision = \"bfloat16\"\n", "spec.toml", ".").precision, Precision::kBfloat16);
+  EXPECT_EQ(error_of(kGood + "[distil]\nprecision = \"half\"\n"), "spec.toml:11: unknown precision 'half'; expected float32 or bfloat16");
+}
+
 TEST(Spec, ExitsAreAddedWhereASectionAsksForThem) {
   EXPECT_FALSE(parse_spec(kGood, "spec.toml", ".").exits.has_value());
   const Spec plain = parse_spec(kGood + "[exits]\n", "spec.toml", ".");

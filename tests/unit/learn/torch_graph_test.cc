@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -35,10 +36,11 @@ struct Builder {
   }
 };
 
-/// The graph's output for a few random samples, by libtorch and by the reference evaluator.
-void compare(Graph graph, ValueId output, std::uint64_t seed) {
+/// The graph's output for a few random samples, by libtorch and by the reference evaluator. `tolerance` is relative to what is
+/// largest where that is more than 1.
+void compare(Graph graph, ValueId output, std::uint64_t seed, at::ScalarType activations = at::kFloat, double tolerance = 1e-4) {
   graph.outputs = {output};
-  const TorchGraph network(graph, c10::kCPU);
+  const TorchGraph network(graph, c10::kCPU, activations);
   const Evaluator reference(graph);
   const Type& type = graph.type(graph.inputs[0]);
   constexpr std::int64_t kSamples = 3;
@@ -56,9 +58,12 @@ void compare(Graph graph, ValueId output, std::uint64_t seed) {
     std::copy_n(elements + n * type.count(), type.count(), sample.as<float>().begin());
     const std::vector<Tensor> outputs = reference.run(sample);
     const auto expected = std::as_const(outputs[0]).as<float>();
+    const auto magnitude = [](float x) { return std::abs(x); };
+    const float largest = magnitude(std::ranges::max(expected, {}, magnitude));
     for (std::int64_t i = 0; i < count; ++i) {
       const float e = expected[static_cast<std::size_t>(i)];
-      ASSERT_NEAR(found.data_ptr<float>()[n * count + i], e, 1e-4 * std::max(1.0f, std::abs(e)))
+      const float scale = activations == at::kFloat ? std::abs(e) : largest;
+      ASSERT_NEAR(found.data_ptr<float>()[n * count + i], e, tolerance * std::max(1.0f, scale))
           << "seed " << seed << " sample " << n << " element " << i;
     }
   }
@@ -237,6 +242,18 @@ TEST_P(EveryOperator, AgreesWithTheReferenceEvaluator) {
   }
 }
 
+// Eight bits of mantissa: inputs, weights and every activation are off by up to 2^-9 of themselves, a product by 2^-8; sums of tens
+// of products of both signs are several times smaller than what is added up.
+constexpr double kBfloat16Tolerance = 1.0 / 32;
+
+TEST_P(EveryOperator, AgreesInBfloat16) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Builder builder(GetParam().input, seed);
+    const ValueId output = GetParam().body(builder);
+    compare(builder.graph, output, seed, at::kBFloat16, kBfloat16Tolerance);
+  }
+}
+
 /// The sum of squares of the output, in training.
 double energy(const Graph& graph, const at::Tensor& inputs) {
   const at::NoGradGuard no_gradient;
@@ -268,6 +285,25 @@ TEST_P(EveryOperator, GradientOfItsParametersIsTheFiniteDifference) {
   };
   const double slope = (at_step(step) - at_step(-step)) / (2 * step);
   EXPECT_NEAR(slope / squared, 1, 0.02);
+}
+
+TEST_P(EveryOperator, GradientInBfloat16IsThatInFloat32) {
+  Builder builder(GetParam().input, 12);
+  builder.graph.outputs = {GetParam().body(builder)};
+  const Graph& graph = builder.graph;
+  std::vector<std::int64_t> sizes{4};
+  sizes.insert(sizes.end(), GetParam().input.begin(), GetParam().input.end());
+  const at::Tensor inputs = at::empty(sizes, at::kFloat);
+  for (std::int64_t i = 0; i < inputs.numel(); ++i) inputs.data_ptr<float>()[i] = static_cast<float>(builder.stream.normal());
+  const auto gradient = [&](at::ScalarType activations) {
+    TorchGraph network(graph, c10::kCPU, activations);
+    const at::Tensor collected = network.weights().track_gradients();
+    if (collected.numel() > 0) network.logits(inputs, /*training=*/true).square().sum().backward();
+    return collected;
+  };
+  const at::Tensor exact = gradient(at::kFloat), rounded = gradient(at::kBFloat16);
+  EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+  EXPECT_LE((rounded - exact).norm().item<double>(), 0.05 * exact.norm().item<double>());
 }
 
 INSTANTIATE_TEST_SUITE_P(Learn, EveryOperator, testing::ValuesIn(cases()),

@@ -95,6 +95,31 @@ TEST_F(Train, TheSameOptionsGiveTheSameBytes) {
   set_threads(1);
 }
 
+TEST_F(Train, InBfloat16ItLearnsAsWellToOtherWeights) {
+  const Samples samples = gratings(1600, kClasses, 12, 3);
+  TrainOptions rounded = options(6);
+  rounded.precision = Precision::kBfloat16;
+  const TrainResult found = train(network(4), samples, validation_, rounded, {}, silent_progress());
+  EXPECT_GE(found.validation_accuracy, 0.97);
+  EXPECT_EQ(found.graph, train(network(4), samples, validation_, rounded, {}, silent_progress()).graph);
+  // What is printed is the accuracy in float32.
+  EXPECT_EQ(accuracy(logits(found.graph, validation_, Device::kCpu), validation_.labels, kClasses), found.validation_accuracy);
+  const TrainResult exact = train(network(4), samples, validation_, options(6), {}, silent_progress());
+  EXPECT_NE(found.graph, exact.graph);
+  EXPECT_NEAR(found.epoch_loss.front(), exact.epoch_loss.front(), 0.1 * exact.epoch_loss.front());
+}
+
+TEST_F(Train, ACheckpointOfAnotherPrecisionIsNotContinued) {
+  TrainOptions first = options(1);
+  first.checkpoint = folder_ / "checkpoint";
+  train(network(4), train_, validation_, first, {}, silent_progress());
+  first.precision = Precision::kBfloat16;
+  RecordingProgress progress;
+  train(network(4), train_, validation_, first, {}, progress);
+  ASSERT_FALSE(progress.warnings.empty());
+  EXPECT_EQ(progress.warnings.back(), first.checkpoint.string() + ": made with other options, network or data; training starts anew");
+}
+
 // oneDNN 2.6 corrupts the heap in the projections of such networks; where it does, this ends the program.
 TEST_F(Train, ThinNetworksAndOddBatchesOnTwoThreads) {
   set_threads(2);
