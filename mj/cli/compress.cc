@@ -18,7 +18,7 @@ struct Options {
   CommonOptions common;
   ModelOptions model;
   CompressJob job;
-  std::string nvm, ram, energy;
+  std::string nvm, ram, energy, teacher;
   std::string method = "ours";
   std::string platform = "msp430fr5994";
   std::string output, float_output;
@@ -96,6 +96,7 @@ void run(Options& options) {
   if (!options.resume) std::filesystem::remove_all(job.checkpoints);
   std::filesystem::create_directories(job.checkpoints);
   const Graph network = options.model.read();
+  if (!options.teacher.empty()) job.teacher = read_model(options.teacher);
   const Platform platform = find_platform(options.platform);
   const CompressJobResult result = with_context(options.model.path, [&] { return run_compress_job(network, options.job, platform, progress); });
   std::filesystem::remove_all(job.checkpoints);
@@ -135,9 +136,10 @@ void add_compress(CLI::App& app) {
   command.add_option("--batch", train.batch, "images per step")->type_name("N")->check(CLI::Range(2, 65536));
   command.add_option("--lr", train.learning_rate, "peak learning rate; cosine to zero")->type_name("X")->check(CLI::PositiveNumber);
   command.add_option("--weight-decay", train.weight_decay, "not on biases and batch-norm")->type_name("X")->check(CLI::NonNegativeNumber);
-  command.add_option("--temperature", job.temperature, "of the distillation from the network as it was")->type_name("X")->check(CLI::PositiveNumber);
+  command.add_option("--teacher", options->teacher, "a better network to learn from than the network as it was; its file says how pixels become its input")->type_name("MODEL");
+  command.add_option("--temperature", job.temperature, "of the distillation from the teacher")->type_name("X")->check(CLI::PositiveNumber);
   command.add_option("--alpha", job.alpha, "weight of that distillation, 0 to 1")->type_name("X")->check(CLI::Range(0.0, 1.0));
-  command.add_option("--views", train.views, "views of each image the network is asked about, once; 0: new ones every epoch")->type_name("N")->check(CLI::Range(0, 1000));
+  command.add_option("--views", train.views, "views of each image the teacher is asked about, once; 0: new ones every epoch")->type_name("N")->check(CLI::Range(0, 1000));
   command.add_option("--crop", train.augment.crop_pad, "random shift by up to N pixels")->type_name("N")->check(CLI::Range(0, 64));
   command.add_flag("--flip", train.augment.flip, "mirror images at random");
   command.add_option("--cutout", train.augment.cutout, "side of a square blanked at random")->type_name("N")->check(CLI::Range(0, 1024));

@@ -12,6 +12,18 @@
 #include "mj/pass/lower.h"
 
 namespace mj {
+namespace {
+
+void require_teaches(const Graph& teacher, const Graph& network, const Samples& samples) {
+  if (is_quantized(teacher)) fail("it is int8; expected a float network");
+  if (teacher.outputs.size() != 1) fail("it has {} outputs; expected 1", teacher.outputs.size());
+  require_samples_fit(teacher, samples);
+  if (class_count(teacher) != class_count(network)) {
+    fail("it tells {} classes apart; the network {}", class_count(teacher), class_count(network));
+  }
+}
+
+}  // namespace
 
 CompressJobResult run_compress_job(const Graph& network, const CompressJob& job, const Platform& platform, Progress& progress) {
   constexpr int kCalibrationImages = 500;
@@ -25,6 +37,7 @@ CompressJobResult run_compress_job(const Graph& network, const CompressJob& job,
   if (platform.accelerator) fail("platform '{}' is an accelerator; compression counts what a microcontroller stores and does", platform.name);
   const DataSet data = read_dataset(job.data, Half::kTrain);
   require_samples_fit(network, data.train);
+  if (job.options.teacher) with_context("teacher", [&] { require_teaches(*job.options.teacher, network, data.train); });
   const Split split = split_validation(data.train, job.validation, RandomStream(training.seed, 1).next());
   const Graph before = simplify(network);
 

@@ -80,6 +80,7 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
                                    Progress& progress) {
   const CompressLimits& limits = wanted.limits;
   if (wanted.method == CompressMethod::kSparseComp && !limits.nvm) fail("SparseComp needs a limit of NVM; it knows no other");
+  if (wanted.method == CompressMethod::kSparseComp && wanted.teacher) fail("SparseComp learns from labels alone; expected no --teacher");
   CompressedNetwork result;
   TrainOptions options = wanted.training;
   const auto checkpoint = [&](const char* name) {
@@ -119,7 +120,7 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
                         : search_uniform(trainable, split.train, limits, wanted.method == CompressMethod::kQat8 ? 8 : 4, platform,
                                          options.seed, options.device, progress);
     result.search_seconds = seconds_now() - started;
-    const Graph teacher = simplify(network);
+    const Graph teacher = simplify(wanted.teacher ? *wanted.teacher : network);
     Lessons lessons;
     Distillation distillation{&teacher, wanted.temperature, wanted.alpha};
     if (options.views > 0 && wanted.alpha > 0) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "mj/base/progress.h"
@@ -26,7 +27,8 @@ struct CompressOptions {
   CompressLimits limits;
   CompressMethod method = CompressMethod::kOurs;
   TrainOptions training;   ///< `epochs` of them in all; its checkpoint is ignored, its batch raised where the last would be small
-  double temperature = 4;  ///< distillation from the network as it was, in every phase
+  std::optional<Graph> teacher;  ///< whom it learns from in every phase; none: from the network as it was
+  double temperature = 4;        ///< of that distillation
   double alpha = 0.5;
   std::filesystem::path checkpoints;  ///< folder; empty: none
 };

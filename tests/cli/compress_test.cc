@@ -97,6 +97,20 @@ TEST_F(CompressCommand, MeetsTheLimitWithWhatEveryOtherCommandTakes) {
   }
 }
 
+TEST_F(CompressCommand, LearnsFromTheTeacherItIsGiven) {
+  const std::string other = folder_ / "other.onnx";
+  write_onnx(other, build(parse_architecture("resnet-8-w4-s1"), {12, 12, 1}, 3, 5));  // it has learnt nothing
+  const auto compressed = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--nvm", "5 kB", "--epochs", "2"});
+    const Ran ran = compress(more);
+    EXPECT_EQ(ran.exit_code, 0) << ran.errors;
+    return read_file(folder_ / "small.onnx");
+  };
+  const std::vector<std::byte> alone = compressed({});
+  EXPECT_EQ(compressed({"--teacher", net_}), alone);
+  EXPECT_NE(compressed({"--teacher", other}), alone);
+}
+
 TEST_F(CompressCommand, SparseCompMeetsItsSize) {
   const Ran ran = compress({"--nvm", "9 kB", "--epochs", "6", "--method", "sparsecomp", "--json", "-"});
   ASSERT_EQ(ran.exit_code, 0) << ran.errors;
@@ -123,6 +137,15 @@ TEST_F(CompressCommand, SaysWhatIsWrongInOneSentence) {
   EXPECT_EQ(error({"--nvm", "4KB"}).find("KB") != std::string::npos, true);
   EXPECT_EQ(error({"--nvm", "4kB", "--method", "magic"}), "millijoule: no method 'magic' of compression; expected ours, sparsecomp, qat8 or qat4\n");
   EXPECT_EQ(error({"--energy", "1 mJ", "--method", "sparsecomp"}), where + "SparseComp needs a limit of NVM; it knows no other\n");
+
+  const std::string teacher = folder_ / "teacher.onnx";
+  EXPECT_THAT(error({"--nvm", "4kB", "--teacher", folder_ / "nobody.onnx"}), HasSubstr("nobody.onnx"));
+  EXPECT_EQ(error({"--nvm", "9kB", "--teacher", net_, "--method", "sparsecomp"}), where + "SparseComp learns from labels alone; expected no --teacher\n");
+  write_onnx(teacher, build(parse_architecture("resnet-8-w4-s1"), {16, 16, 1}, 3, 5));
+  EXPECT_EQ(error({"--nvm", "4kB", "--teacher", teacher}), where + "teacher: the network takes inputs of 16x16x1; the data has 12x12x1\n");
+  write_onnx(teacher, build(parse_architecture("resnet-8-w4-s1"), {12, 12, 1}, 4, 5));
+  EXPECT_EQ(error({"--nvm", "4kB", "--teacher", teacher}),
+            where + "teacher: it tells 4 classes apart; the network 3\n");
 
   write_onnx(net_, build(parse_architecture("resnet-8-w4-s1"), {16, 16, 1}, 3, 5));
   EXPECT_EQ(error({"--nvm", "4kB"}), where + "the network takes inputs of 16x16x1; the data has 12x12x1\n");
