@@ -8,9 +8,9 @@
 
 namespace mj {
 
-/// The numbers a training computes with. With `bfloat16` convolutions, linear layers and the activations between them have 8
-/// bits of mantissa; weights, the statistics of batch-norm, losses and the optimiser stay in float32, and so does every
-/// accuracy that is measured. On processors with AMX or AVX512-BF16 it is several times faster, on others slower.
+/// The numbers a training computes with. With `bfloat16` convolutions and activations of height and width have 8 bits of
+/// mantissa; weights, the statistics of batch-norm, everything behind the flattening, losses and the optimiser stay in float32, and
+/// so does every accuracy that is measured. On processors with AMX or AVX512-BF16 it is several times faster, on others slower.
 enum class Precision { kFloat32, kBfloat16 };
 
 /// "float32" or "bfloat16".

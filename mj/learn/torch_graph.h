@@ -19,9 +19,9 @@ namespace mj {
 /// same memory as the graph's order; every other shape is {N, shape...}.
 class TorchGraph {
  public:
-  /// Throws `Error` unless the graph is float with one input. `activations`: the type between nodes, to which convolutions and
-  /// linear layers round their weights. `also_trained`: see `Weights`.
-  TorchGraph(const Graph& graph, c10::Device device, at::ScalarType activations = at::kFloat, std::span<const ValueId> also_trained = {});
+  /// Throws `Error` unless the graph is float with one input. `images`: the type of activations {H,W,C}, to which
+  /// convolutions round their weights; all others are float32. `also_trained`: see `Weights`.
+  TorchGraph(const Graph& graph, c10::Device device, at::ScalarType images = at::kFloat, std::span<const ValueId> also_trained = {});
 
   /// Scores of the classes before any final softmax, {n, classes}, in float32. `input` is {n, shape of the graph's input}. When
   /// training, batch-norm uses the statistics of the batch and moves its running ones by `kStatisticsMomentum`.
@@ -45,7 +45,7 @@ class TorchGraph {
   std::vector<at::Tensor> run(const at::Tensor& input, std::span<const ValueId> wanted, bool training) const;
 
   const Graph graph_;
-  const at::ScalarType activations_;
+  const at::ScalarType images_;
   Weights weights_;
   WeightView view_;
   ValueId logits_ = -1;                  ///< the last output, or what its softmax reads

@@ -321,6 +321,16 @@ TEST(TorchGraph, ScoresAreThoseBeforeAFinalSoftmax) {
                         TorchGraph(without, c10::kCPU).logits(inputs, false)));
 }
 
+TEST(TorchGraph, VectorsStayInFloat32) {
+  Builder b({6}, 1);
+  b.graph.outputs = {b.norm(b.add(Clamp{}, {b.add(Linear{}, {0, b.random({5, 6}), b.random({5})})}))};
+  const at::Tensor inputs = at::rand({4, 6}, at::kFloat);
+  for (const bool training : {false, true}) {
+    EXPECT_TRUE(at::equal(TorchGraph(b.graph, c10::kCPU, at::kBFloat16).logits(inputs, training),
+                          TorchGraph(b.graph, c10::kCPU).logits(inputs, training)));
+  }
+}
+
 TEST(TorchGraph, TrainingMovesTheRunningStatistics) {
   Builder b({2, 2, 1}, 1);
   const ValueId one = b.graph.add_constant("one", {1}, std::vector<float>{1});
