@@ -14,7 +14,7 @@ namespace mj {
 /// The device to compute on. Throws `Error` when CUDA is asked for and there is none.
 c10::Device torch_device(Device device);
 
-/// The type of activations while training.
+/// The type of activations of height and width while training.
 at::ScalarType torch_type(Precision precision);
 
 /// Whether this device computes faster with bfloat16 than with float32.

@@ -10,7 +10,8 @@ namespace mj {
 
 /// The numbers a training computes with. With `bfloat16` convolutions and activations of height and width have 8 bits of
 /// mantissa; weights, the statistics of batch-norm, everything behind the flattening, losses and the optimiser stay in float32, and
-/// so does every accuracy that is measured. On processors with AMX or AVX512-BF16 it is several times faster, on others slower.
+/// so does every accuracy that is measured. On processors with AMX or AVX512-BF16 a training takes about half the time, on
+/// others more.
 enum class Precision { kFloat32, kBfloat16 };
 
 /// "float32" or "bfloat16".
