@@ -21,6 +21,16 @@ at::Tensor as_tensor(const Value& value) {
   return tensor;
 }
 
+constexpr double kUnused = 1e-3;  // share of the median variance below which a row counts as not in use
+
+/// Elements over the root mean square of their row: behind a batch-norm the size of a row means nothing. Were elements compared
+/// as they are, a row that grows would leave no elements to the others; and as a row of zeros gets gradients many times too large
+/// from its batch-norm, every row would in turn outgrow all others, by orders of magnitude until nothing is finite.
+at::Tensor in_row_deviations(const at::Tensor& weight) {
+  const at::Tensor rows = weight.reshape({weight.size(0), -1});
+  return (rows / at::clamp_min(rows.square().mean(1, /*keepdim=*/true).sqrt(), 1e-20)).reshape(weight.sizes());
+}
+
 /// The batch-norm that alone reads what a weight makes; null where there is none.
 const Node* batch_norm_behind(const Graph& graph, ValueId weight) {
   const auto reads = [&](const Node& node) { return node.inputs.size() > 1 && node.inputs[1] == weight; };
@@ -62,11 +72,12 @@ at::Tensor magnitude_mask(const at::Tensor& weight, double density, int block) {
   return mask.reshape(weight.sizes());
 }
 
-at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor) {
+at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor, const at::Tensor& deciding) {
   if (bits == 0) return weight;
   const at::NoGradGuard no_gradient;
   const at::Tensor rows = weight.detach().reshape({per_tensor ? 1 : weight.size(0), -1});
-  const at::Tensor largest = at::clamp_min(rows.abs().amax(1, /*keepdim=*/true), 1e-20);
+  const at::Tensor decides = deciding.defined() ? deciding.expand_as(weight).reshape(rows.sizes()) : at::ones_like(rows);
+  const at::Tensor largest = at::clamp_min((rows * decides).abs().amax(1, /*keepdim=*/true), 1e-20);
   const double limit = bits == 4 ? 7 : 127;
   const auto rounded = [&](double ratio) {
     const at::Tensor step = largest * (ratio / limit);
@@ -74,10 +85,10 @@ at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor) 
   };
   at::Tensor best = rounded(1);
   if (bits == 4) {
-    at::Tensor least = (best - rows).square().sum(1, true);
+    at::Tensor least = ((best - rows) * decides).square().sum(1, true);
     for (double ratio : {0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3}) {
       const at::Tensor candidate = rounded(ratio);
-      const at::Tensor error = (candidate - rows).square().sum(1, true);
+      const at::Tensor error = ((candidate - rows) * decides).square().sum(1, true);
       const at::Tensor better = error < least;
       best = at::where(better, candidate, best);
       least = at::minimum(error, least);
@@ -99,9 +110,9 @@ FormedWeights::FormedWeights(const Graph& graph, WeightForms forms, c10::Device 
     if (form.block != 1 && form.block != 4) fail("weight '{}' has blocks of {}; expected 1 or 4", value.name, form.block);
     if (form.bits != 0 && form.bits != 4 && form.bits != 8) fail("weight '{}' has {} bits; expected 0, 4 or 8", value.name, form.bits);
     fixed_masks_.emplace_back();
-    row_scales_.emplace_back();
-    if (const Node* norm = form.per_tensor ? batch_norm_behind(graph, form.weight) : nullptr) {
-      row_scales_.back() = {norm->inputs[1], norm->inputs[4], std::get<BatchNorm>(norm->op).epsilon};
+    norms_.emplace_back();
+    if (const Node* norm = batch_norm_behind(graph, form.weight)) {
+      norms_.back() = {norm->inputs[1], norm->inputs[4], std::get<BatchNorm>(norm->op).epsilon};
     }
     if (form.kept.empty()) continue;
     if (static_cast<std::int64_t>(form.kept.size()) != value.type.count()) {
@@ -122,15 +133,20 @@ at::Tensor FormedWeights::formed(std::size_t i, const std::function<at::Tensor(V
   if (fixed_masks_[i].defined()) {
     seen = seen * fixed_masks_[i];
   } else if (form.density < 1) {
-    seen = seen * magnitude_mask(weight, scheduled_density(form.density, forms_.sparse_until, progress), form.block);
+    const at::Tensor score = norms_[i] ? in_row_deviations(weight) : weight;
+    seen = seen * magnitude_mask(score, scheduled_density(form.density, forms_.sparse_until, progress), form.block);
   }
   if (progress < forms_.quantized_from) return seen;
-  if (!row_scales_[i]) return rounded_to_bits(seen, form.bits, form.per_tensor);
-  const RowScale& by = *row_scales_[i];
+  if (!norms_[i] || !form.per_tensor) return rounded_to_bits(seen, form.bits, form.per_tensor);
+  const Norm& norm = *norms_[i];
   std::vector<std::int64_t> rows(static_cast<std::size_t>(weight.dim()), 1);
   rows[0] = weight.size(0);
-  const at::Tensor size = at::clamp_min((constant(by.gamma) / (constant(by.variance) + by.epsilon).sqrt()).abs(), 1e-12).reshape(rows);
-  return rounded_to_bits(seen * size, form.bits, true) / size;
+  const at::Tensor variance = constant(norm.variance).detach();
+  const at::Tensor size = at::clamp_min((constant(norm.gamma) / (variance + norm.epsilon).sqrt()).abs(), 1e-12).reshape(rows);
+  // A row that was all zeros has no variance: folded, its elements are far larger than they will be once it is in use. It must
+  // not set the step of the others, which would become zeros by that, and large in turn.
+  const at::Tensor used = (variance >= kUnused * variance.median()).to(at::kFloat).reshape(rows);
+  return rounded_to_bits(seen * size, form.bits, true, used) / size;
 }
 
 std::map<ValueId, at::Tensor> FormedWeights::at(const Weights& weights, double progress) const {

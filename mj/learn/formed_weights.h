@@ -20,7 +20,8 @@ at::Tensor magnitude_mask(const at::Tensor& weight, double density, int block);
 /// Rounded to `bits`, symmetric per row or per tensor, -127..127 or -7..7 steps. With 8 bits the largest magnitude is 127 steps;
 /// with 4 bits the step is the one of eight candidates, 7 of which clip, that makes the squared error least. Either way the
 /// largest magnitude of the result is 127 or 7 steps, so that quantising it once more by its maximum gives the same integers.
-at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor = false);
+/// `deciding`, which broadcasts to the weight, is 1 for the elements that decide on the step, 0 for those that are cut to its ends.
+at::Tensor rounded_to_bits(const at::Tensor& weight, int bits, bool per_tensor = false, const at::Tensor& deciding = {});
 
 /// Weights as the forward pass sees them.
 class FormedWeights {
@@ -37,14 +38,15 @@ class FormedWeights {
   const WeightForms& forms() const { return forms_; }
 
  private:
-  /// The batch-norm behind a weight with one step: folded, it scales the rows before they are rounded.
-  struct RowScale {
+  /// The batch-norm behind a weight: it takes the size of a row away, and folded it scales the rows before they are rounded
+  /// with one step.
+  struct Norm {
     ValueId gamma, variance;
     double epsilon;
   };
 
   WeightForms forms_;
-  std::vector<std::optional<RowScale>> row_scales_;  ///< per form
+  std::vector<std::optional<Norm>> norms_;  ///< per form
   std::vector<at::Tensor> fixed_masks_;  ///< per form; undefined where the mask follows the weight
 };
 

@@ -70,6 +70,60 @@ TEST(WeightForm, RoundsToTheGridOfItsBits) {
   }
 }
 
+/// A linear layer of six rows with a batch-norm behind it; its weight is value 1.
+Graph normalised_layer(const at::Tensor& weight, const std::vector<float>& variance) {
+  Graph graph;
+  graph.add_input("x", {DType::kF32, {weight.size(1)}, {}});
+  const std::size_t rows = static_cast<std::size_t>(weight.size(0));
+  const auto constant = [&](const char* name, std::vector<float> elements) {
+    return graph.add_constant(name, {static_cast<std::int64_t>(elements.size())}, elements);
+  };
+  const ValueId w = graph.add_constant("w", {weight.size(0), weight.size(1)},
+                                       std::vector<float>(weight.data_ptr<float>(), weight.data_ptr<float>() + weight.numel()));
+  const std::vector<float> zeros(rows, 0), ones(rows, 1);
+  const ValueId y = graph.add_node("linear", Linear{}, {0, w});
+  graph.outputs = {graph.add_node("norm", BatchNorm{1e-5f},
+                                  {y, constant("gamma", ones), constant("beta", zeros), constant("mean", zeros), constant("variance", variance)})};
+  return graph;
+}
+
+std::vector<float> formed(const Graph& graph, const WeightForm& form) {
+  const Graph result = with_forms(graph, {{form}, 0, 0});
+  const auto elements = result.value(form.weight).data.as<float>();
+  return {elements.begin(), elements.end()};
+}
+
+TEST(WeightForm, BehindABatchNormTheSizeOfARowMeansNothing) {
+  const at::Tensor weight = random_tensor({6, 20}, 3);
+  at::Tensor grown = weight.clone();
+  grown[2] *= 1e6;
+  const std::vector<float> ones(6, 1);
+  const WeightForm half{1, 0.5, 1, 0, false, {}};
+  const std::vector<float> before = formed(normalised_layer(weight, ones), half), after = formed(normalised_layer(grown, ones), half);
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(before[i] == 0, after[i] == 0) << i;
+}
+
+TEST(WeightForm, ARowThatIsNotInUseDoesNotSetTheStepOfTheOthers) {
+  at::Tensor weight = random_tensor({6, 20}, 4);
+  weight[0][0].fill_(5);  // the largest of all
+  weight[2].fill_(0.001);  // of no weight in the choice of a step
+  std::vector<float> variance(6, 1);
+  for (const int bits : {8, 4}) {
+    const WeightForm one_step{1, 1, 1, bits, true, {}};
+    variance[2] = 1;
+    const std::vector<float> used = formed(normalised_layer(weight, variance), one_step);
+    variance[2] = 0;
+    const std::vector<float> unused = formed(normalised_layer(weight, variance), one_step);
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      if (i / 20 == 2) {
+        EXPECT_LE(std::abs(unused[i]), 5.1 * std::sqrt(1e-5)) << "folded, at most as large as the largest";
+      } else {
+        EXPECT_EQ(unused[i], used[i]) << i;
+      }
+    }
+  }
+}
+
 class FormedTraining : public testing::Test {
  protected:
   FormedTraining() : folder_(std::filesystem::path(testing::TempDir()) / "mj_formed_training") { std::filesystem::remove_all(folder_); }
@@ -109,6 +163,20 @@ TEST_F(FormedTraining, EndsInTheFormsAndLearns) {
     const auto zeros = std::ranges::count(formed, 0.0f);
     EXPECT_GE(zeros, std::llround(0.7 * static_cast<double>(formed.size())) - 1);
     EXPECT_EQ(std::ranges::count(dense, 0.0f), 0) << "the dense copy stays dense";
+  }
+}
+
+// Rows that outgrew each other left weights of 7e7 here, and of 1e33 where training was longer. What few elements leave unused
+// still grows, but not with itself.
+TEST_F(FormedTraining, RowsDoNotOutgrowEachOther) {
+  const Graph graph = network();
+  TrainOptions asked = options(graph);
+  asked.epochs = 12;
+  asked.forms.sparse_until = 0.3;
+  for (WeightForm& form : asked.forms.weights) form.density = 0.05, form.bits = 4, form.per_tensor = true;
+  const Graph shadow = train(graph, train_, validation_, asked, {}, silent_progress()).shadow;
+  for (const WeightForm& form : asked.forms.weights) {
+    for (const float x : shadow.value(form.weight).data.as<float>()) ASSERT_LT(std::abs(x), 1e5) << shadow.value(form.weight).name;
   }
 }
 
