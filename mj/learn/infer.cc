@@ -21,10 +21,10 @@ constexpr std::int64_t kBatch = 256;
 /// A frozen network over samples, in their order and in batches of one size, so that every run gives the same bits.
 class Inference {
  public:
-  Inference(const Graph& graph, const Samples& samples, c10::Device device, at::ScalarType activations = at::kFloat)
+  Inference(const Graph& graph, const Samples& samples, c10::Device device, at::ScalarType images = at::kFloat)
       : samples_(samples),
         classes_(class_count(graph)),
-        network_(fold_batch_norm(graph), device, activations),
+        network_(fold_batch_norm(graph), device, images),
         batches_(graph, samples, device) {}
 
   /// Logits of all samples, row-major {sample, class}, each seen as `augment` shows it in `epoch`.

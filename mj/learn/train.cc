@@ -41,8 +41,8 @@ struct Teacher {
   Batches batches;
   bool same_input;  ///< its preprocessing is the student's, so it reads the same tensor
 
-  Teacher(const Graph& graph, const Graph& student, const Samples& samples, c10::Device device, at::ScalarType activations)
-      : network(fold_batch_norm(graph), device, activations),
+  Teacher(const Graph& graph, const Graph& student, const Samples& samples, c10::Device device, at::ScalarType images)
+      : network(fold_batch_norm(graph), device, images),
         batches(graph, samples, device),
         same_input(graph.preprocess == student.preprocess) {}
 };
