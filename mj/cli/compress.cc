@@ -92,12 +92,11 @@ void run(Options& options) {
   job.training.seed = options.common.seed;
   job.training.device = parse_device(options.device);
   job.training.precision = parse_precision(options.precision);
-  job.checkpoints = options.output + ".checkpoints";
-  if (!options.resume) std::filesystem::remove_all(job.checkpoints);
-  std::filesystem::create_directories(job.checkpoints);
   const Graph network = options.model.read();
   if (!options.teacher.empty()) job.teacher = read_model(options.teacher);
   const Platform platform = find_platform(options.platform);
+  job.checkpoints = options.output + ".checkpoints";
+  if (!options.resume) std::filesystem::remove_all(job.checkpoints);
   const CompressJobResult result = with_context(options.model.path, [&] { return run_compress_job(network, options.job, platform, progress); });
   std::filesystem::remove_all(job.checkpoints);
   if (result.nothing_to_do) {

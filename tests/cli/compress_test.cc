@@ -140,6 +140,7 @@ TEST_F(CompressCommand, SaysWhatIsWrongInOneSentence) {
 
   const std::string teacher = folder_ / "teacher.onnx";
   EXPECT_THAT(error({"--nvm", "4kB", "--teacher", folder_ / "nobody.onnx"}), HasSubstr("nobody.onnx"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "small.onnx.checkpoints")) << "nothing is left behind";
   EXPECT_EQ(error({"--nvm", "9kB", "--teacher", net_, "--method", "sparsecomp"}), where + "SparseComp learns from labels alone; expected no --teacher\n");
   write_onnx(teacher, build(parse_architecture("resnet-8-w4-s1"), {16, 16, 1}, 3, 5));
   EXPECT_EQ(error({"--nvm", "4kB", "--teacher", teacher}), where + "teacher: the network takes inputs of 16x16x1; the data has 12x12x1\n");
