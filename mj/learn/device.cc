@@ -4,6 +4,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <malloc.h>
+#include <stdlib.h>
 
 #include "mj/base/parallel.h"
 
@@ -35,6 +36,9 @@ c10::Device torch_device(Device device) {
 void configure_torch(c10::Device device) {
   if (at::get_num_threads() != threads()) at::set_num_threads(threads());
   if (device.is_cuda()) {
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*replace=*/0);  // cuBLAS sums in one order only with this
+    // float32 means float32, as on the processor; whoever wants speed asks for bfloat16.
+    at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setBenchmarkCuDNN(false);
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);

@@ -166,6 +166,28 @@ TEST_F(Design, CompressesAStudentToTheMemory) {
   EXPECT_EQ(report["host_check"]["differing"], 0);
 }
 
+#ifdef MJ_CUDA_STAND_IN
+// Every job that trains, on a device whose memory the host may not touch (tests/cuda).
+TEST_F(Design, TrainsOnCudaWhereThereIsADevice) {
+  const std::string path = spec("cuda.toml", "8 mJ", 4);
+  std::string text = replaced(read_text(path), "[budget]\n", "[budget]\nnvm = \"24 kB\"\n");
+  text = replaced(text, "[distil]\n", "[distil]\ntemperature = \"auto\"\nalpha = \"auto\"\n");
+  write_file(path, text + "[compress]\nepochs = 4\n[exits]\ncount = 2\nwidth = 4\nepochs = 4\nviews = 2\ndrop = 0.05\n");
+  const std::string output = *folder_ / "cuda";
+  const ProcessResult ran = run_process({"env", std::string("LD_PRELOAD=") + MJ_CUDA_STAND_IN, MJ_PROGRAM, "design", path, "-o", output,
+                                         "--threads", "1", "--device", "cuda"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const auto report = nlohmann::json::parse(read_text(output + "/report.json"));
+  EXPECT_GE(report["result"]["accuracy"].get<double>(), 0.9);
+  EXPECT_EQ(report["host_check"]["differing"], 0);
+  EXPECT_EQ(report["exits"]["exits"].size(), 3u);
+  EXPECT_LE(report["result"]["nvm_bytes"].get<std::int64_t>(), 24000);
+  const Ran without = millijoule({"design", path, "-o", *folder_ / "without", "--device", "cuda"});
+  EXPECT_EQ(without.exit_code, 1);
+  EXPECT_NE(without.errors.find("device 'cuda': no usable CUDA device was found; expected auto or cpu"), std::string::npos) << without.errors;
+}
+#endif
+
 TEST_F(Design, KilledAnywhereItEndsWithTheSameBytes) {
   const std::string path = spec("kill.toml", "3 mJ", 12);
   write_file(path, replaced(read_text(path), "learning_rate", "temperature = \"auto\"\nalpha = \"auto\"\nlearning_rate"));
