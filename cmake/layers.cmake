@@ -6,9 +6,10 @@ target_include_directories(mj_options INTERFACE ${PROJECT_SOURCE_DIR})
 # -Wrestrict of g++ 12 warns falsely about std::string::insert and operator+ (GCC bug 105651).
 target_compile_options(mj_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
-# mj_layer(NAME LINK public... PRIVATE private... EXCLUDE files...): mj/NAME/**.cc as the static library mj_NAME.
+# mj_layer(NAME LINK public... PRIVATE private... EXCLUDE files... APART files...): mj/NAME/**.cc as the static library mj_NAME.
+# Files APART are compiled alone: what is local to them has names that others have, too.
 function(mj_layer name)
-  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE;EXCLUDE;APART" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/mj/${name}/*.cc)
   foreach(excluded IN LISTS ARG_EXCLUDE)
     list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/mj/${name}/${excluded})
@@ -21,6 +22,10 @@ function(mj_layer name)
   add_library(mj_${name} STATIC ${sources})
   target_link_libraries(mj_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE} mj_options)
   target_include_directories(mj_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  mj_unity(mj_${name})
+  foreach(apart IN LISTS ARG_APART)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/mj/${name}/${apart} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endforeach()
 endfunction()
 
 # mj_embed_runtime(TARGET): the C of runtime/ as data inside the target, so that the program works wherever it is moved.
@@ -37,11 +42,10 @@ function(mj_embed_runtime target)
   target_sources(${target} PRIVATE ${output})
 endfunction()
 
-# mj_precompile(TARGET headers...): what most files of a target include, compiled once. Only where tests are built, for a fresh
-# ./check is mostly compiling; ./run compiles without, so that a missing include is found.
-function(mj_precompile target)
+# mj_unity(TARGET): its files compiled eight at a time, for most of the work is reading what they all include. Only where tests
+# are built, for a fresh ./check is mostly compiling; ./run compiles one by one, so that a missing include is found.
+function(mj_unity target)
   if(MJ_TESTS)
-    list(TRANSFORM ARGN REPLACE "(.+)" "$<$<COMPILE_LANGUAGE:CXX>:<\\1$<ANGLE-R>>" OUTPUT_VARIABLE headers)
-    target_precompile_headers(${target} PRIVATE ${headers})
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()

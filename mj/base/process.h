@@ -16,6 +16,9 @@ struct ProcessResult {
   std::string errors;  ///< what it wrote to its standard error
 };
 
+/// The beginning of what a program wrote, for messages.
+inline std::string excerpt(const std::string& text) { return text.substr(0, 600); }
+
 /// Runs a program (found in PATH) with arguments, in `directory` when that is not empty, feeding `input` to its standard
 /// input. No shell is involved. Throws `Error` when the program cannot be started: `make: not found; ...`.
 ProcessResult run_process(const std::vector<std::string>& command, std::span<const std::byte> input = {},

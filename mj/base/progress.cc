@@ -5,16 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 
+#include "mj/base/clock.h"
+
 namespace mj {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::string clock_text(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::lround(std::max(0.0, seconds)));
@@ -47,7 +44,7 @@ void TerminalProgress::begin(std::string_view phase, std::int64_t total, std::st
   phase_ = phase;
   unit_ = unit;
   total_ = total;
-  started_ = now();
+  started_ = steady_seconds();
   last_drawn_ = 0;
   if (!terminal_) fmt::print(stderr, "{} ...\n", phase_);
 }
@@ -55,14 +52,14 @@ void TerminalProgress::begin(std::string_view phase, std::int64_t total, std::st
 void TerminalProgress::update(std::int64_t done, std::string_view note) {
   // Often enough to look alive, seldom enough to cost nothing; log files get a line every ten seconds.
   const double interval = terminal_ ? 0.1 : 10;
-  const double time = now();
+  const double time = steady_seconds();
   if (time - (last_drawn_ == 0 ? started_ : last_drawn_) < interval) return;
   last_drawn_ = time;
   draw(done, note);
 }
 
 void TerminalProgress::draw(std::int64_t done, std::string_view note) {
-  const double elapsed = std::max(now() - started_, 1e-9);
+  const double elapsed = std::max(steady_seconds() - started_, 1e-9);
   const double share = total_ > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0) : 0;
   const double rate = static_cast<double>(done) / elapsed;
   const double left = rate > 0 ? static_cast<double>(total_ - done) / rate : 0;
@@ -81,7 +78,7 @@ void TerminalProgress::draw(std::int64_t done, std::string_view note) {
 }
 
 void TerminalProgress::end(std::string_view summary) {
-  const std::string time = clock_text(now() - started_);
+  const std::string time = clock_text(steady_seconds() - started_);
   fmt::print(stderr, "{}{}: {} ({})\n", terminal_ ? "\r\x1b[2K" : "", phase_, summary, time);
 }
 

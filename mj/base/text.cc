@@ -59,6 +59,10 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return value;
 }
 
+double rounded(double value) { return *parse_number(number_text(value)); }
+
+std::string percent(double share, int decimals) { return fmt::format("{:.{}f} %", 100 * share, decimals); }
+
 std::string thousands(std::int64_t value) {
   std::string digits = std::to_string(value);
   const std::ptrdiff_t first = value < 0 ? 1 : 0;

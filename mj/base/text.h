@@ -18,6 +18,12 @@ std::string number_text(double value);
 std::optional<double> parse_number(std::string_view text);
 std::optional<std::int64_t> parse_integer(std::string_view text);
 
+/// The number that `number_text` writes.
+double rounded(double value);
+
+/// 0.1234 as "12.34 %".
+std::string percent(double share, int decimals = 2);
+
 /// 1234567 as "1,234,567".
 std::string thousands(std::int64_t value);
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct CalibrateArguments {
   CommonOptions common;
   std::string measurements;
   std::vector<std::string> traces;
@@ -57,7 +57,7 @@ nlohmann::ordered_json print_fit(const char* name, const char* unit, const std::
 }
 
 /// Every trace with the file of the same name and `.time` behind it.
-nlohmann::ordered_json print_traces(const Options& options, bool quiet) {
+nlohmann::ordered_json print_traces(const CalibrateArguments& options, bool quiet) {
   nlohmann::ordered_json runs = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows;
   for (const std::string& trace : options.traces) {
@@ -131,7 +131,7 @@ nlohmann::ordered_json print_twin(const TwinCalibration& found, bool quiet) {
 }  // namespace
 
 void add_calibrate(CLI::App& group) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CalibrateArguments>();
   CLI::App& command = add_command(group, options->common, "calibrate", "fit an accelerator to measurements, or a microcontroller to emulated runs",
                                   "millijoule platform calibrate --measurements zcu102.csv --input 32,32,3 --classes 10\n"
                                   "  millijoule platform calibrate --from-twin msp430fr5994 --platform msp430fr5994 -o mine.toml", true);

@@ -14,7 +14,7 @@
 namespace mj::cli {
 namespace {
 
-struct Options {
+struct CompressArguments {
   CommonOptions common;
   ModelOptions model;
   CompressJob job;
@@ -27,9 +27,7 @@ struct Options {
   bool resume = false;
 };
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
-
-void print_tables(const Options& options, const CompressJobResult& result) {
+void print_tables(const CompressArguments& options, const CompressJobResult& result) {
   std::vector<std::vector<std::string>> rows;
   for (const CompressedLayer& layer : result.layers) {
     rows.push_back({layer.name, layer.kept_because.empty() ? layer.done : layer.done + " (" + layer.kept_because + ")",
@@ -49,7 +47,7 @@ void print_tables(const Options& options, const CompressJobResult& result) {
              percent(result.validation_accuracy), options.output);
 }
 
-nlohmann::ordered_json json_of(const CompressJobResult& result, const Options& options) {
+nlohmann::ordered_json json_of(const CompressJobResult& result, const CompressArguments& options) {
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (const CompressedLayer& layer : result.layers) {
     layers.push_back({{"name", layer.name},
@@ -82,7 +80,7 @@ nlohmann::ordered_json json_of(const CompressJobResult& result, const Options& o
           {"layers", layers}};
 }
 
-void run(Options& options) {
+void run(CompressArguments& options) {
   TerminalProgress progress;
   CompressOptions& job = options.job.options;
   if (!options.nvm.empty()) job.limits.nvm = parse_bytes(options.nvm);
@@ -115,7 +113,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_compress(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompressArguments>();
   CLI::App& command = add_command(app, options->common, "compress", "a network below limits of memory and energy",
                                   "millijoule compress teacher.onnx --data fashion-mnist --nvm 8kB --energy 2mJ -o small.onnx", true);
   CompressOptions& job = options->job.options;

@@ -16,7 +16,7 @@
 namespace mj::cli {
 namespace {
 
-struct Options {
+struct ExitsArguments {
   CommonOptions common;
   ModelOptions model;
   ExitsJob job;
@@ -44,9 +44,7 @@ std::vector<std::string> names_of(const std::string& list) {
   return names;
 }
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
-
-void print_tables(const Options& options, const ExitsJobResult& result) {
+void print_tables(const ExitsArguments& options, const ExitsJobResult& result) {
   fmt::print("{}\n", table_text(exits_header(), exits_rows(result)));
   fmt::print("head: {} parameters, {} in int8, {} of state\n", thousands(result.head_parameters), bytes_text(result.head_bytes),
              bytes_text(result.state_bytes));
@@ -63,7 +61,7 @@ void print_tables(const Options& options, const ExitsJobResult& result) {
   fmt::print("written to {}\n", options.output);
 }
 
-void run(Options& options) {
+void run(ExitsArguments& options) {
   TerminalProgress progress;
   ExitsJob& job = options.job;
   job.head.method = parse_exit_method(options.method);
@@ -89,7 +87,7 @@ void run(Options& options) {
 }  // namespace
 
 void add_exits(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExitsArguments>();
   CLI::App& command = add_command(app, options->common, "exits", "one early-exit head that answers at any exit",
                                   "millijoule exits teacher.onnx --data fashion-mnist -o teacher_exits.onnx", true);
   ExitsJob& job = options->job;

@@ -60,7 +60,7 @@ void print_result(const FirmwareFolder& folder, const TwinCutResult& result) {
   if (result.divergences > 0) fmt::print("\nfirst divergence: {}\n", result.first_divergence);
 }
 
-struct Options {
+struct PowercutArguments {
   CommonOptions common;
   std::string directory;
   std::string on = "host";
@@ -73,11 +73,11 @@ struct Options {
   std::string bug;
 };
 
-[[noreturn]] void fail_diverged(const Options& options, std::int64_t divergences, const std::string& first) {
+[[noreturn]] void fail_diverged(const PowercutArguments& options, std::int64_t divergences, const std::string& first) {
   fail("{}: {} of the runs diverged; first: {}", options.directory, thousands(divergences), first);
 }
 
-void cut_on_twin(const Options& options) {
+void cut_on_twin(const PowercutArguments& options) {
   TwinCutOptions cuts{.machine = options.machine, .every = options.all ? 1 : options.every, .random = options.random,
                       .seed_bug = options.bug, .seed = options.common.seed};
   cuts.units = options.single || (cuts.every == 0 && cuts.random == 0);
@@ -108,7 +108,7 @@ void cut_on_twin(const Options& options) {
 }  // namespace
 
 void add_powercut(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PowercutArguments>();
   CLI::App& command = add_command(app, options->common, "powercut", "cut the power of emitted firmware at every write to non-volatile memory, or between instructions",
                                   "millijoule powercut firmware --single --random 10000\n"
                                   "  millijoule powercut firmware --on twin --every 100", true);

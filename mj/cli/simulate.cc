@@ -19,7 +19,7 @@
 namespace mj::cli {
 namespace {
 
-struct Options {
+struct SimulateArguments {
   CommonOptions common;
   HarvestOptions harvest;
   std::string directory, capacitor, policy = "full";
@@ -27,17 +27,15 @@ struct Options {
   std::int64_t limit = 0;
 };
 
-std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
-
 void print(const HarvestComparison& result) {
   std::vector<std::vector<std::string>> rows;
   for (const SimulationResult& run : result.runs) {
     const double answers = static_cast<double>(run.answers);
     rows.push_back({run.policy, thousands(run.answers), run.correct ? thousands(*run.correct) : "", fmt::format("{:.4g}", run.per_hour(run.answers)),
                     run.correct ? fmt::format("{:.4g}", run.per_hour(*run.correct)) : "",
-                    run.correct && run.answers > 0 ? percent(static_cast<double>(*run.correct) / answers) : "",
-                    run.inputs > 0 ? percent(static_cast<double>(run.missed()) / static_cast<double>(run.inputs)) : "", thousands(run.cuts),
-                    percent(run.duration_s > 0 ? run.on_s / run.duration_s : 0), to_text(Seconds{run.completion_s.quantile(0.5)})});
+                    run.correct && run.answers > 0 ? percent(static_cast<double>(*run.correct) / answers, 1) : "",
+                    run.inputs > 0 ? percent(static_cast<double>(run.missed()) / static_cast<double>(run.inputs), 1) : "", thousands(run.cuts),
+                    percent(run.duration_s > 0 ? run.on_s / run.duration_s : 0, 1), to_text(Seconds{run.completion_s.quantile(0.5)})});
   }
   if (result.most_correct) {
     const SimulationResult& run = result.runs.front();
@@ -48,7 +46,7 @@ void print(const HarvestComparison& result) {
   const SimulationResult& run = result.runs.front();
   rows.clear();
   for (const auto& [name, joules] : energy_terms(run.books)) {
-    rows.push_back({name, si_text(joules, "J"), run.books.in() > 0 ? percent(joules / run.books.in()) : ""});
+    rows.push_back({name, si_text(joules, "J"), run.books.in() > 0 ? percent(joules / run.books.in(), 1) : ""});
   }
   fmt::print("\nenergy of '{}' (books balance to {:.1e})\n{}", run.policy, run.books.balance_error(), table_text(std::vector<std::string>{"", "", "of what came in"}, rows));
   const TraceRepairs& repairs = run.repairs;
@@ -59,7 +57,7 @@ void print(const HarvestComparison& result) {
 }
 
 /// The plan is called as the file is.
-void write_policy(const Options& options, const HarvestComparison& result) {
+void write_policy(const SimulateArguments& options, const HarvestComparison& result) {
   if (!result.tables) fail("policy '{}' knows the answers, which no device does; --write-policy expects another", result.runs.front().policy);
   const std::string name = std::filesystem::path(options.write_policy).stem().string();
   const std::string comment = fmt::format("Policy {} of {} with a capacitor of {}.", result.runs.front().policy, result.plan.name,
@@ -68,7 +66,7 @@ void write_policy(const Options& options, const HarvestComparison& result) {
 }
 
 /// Compares with the emulated device.
-void check_on_twin(const Options& options, const WorkPlan& plan, const HarvestScene& scene, Progress& progress) {
+void check_on_twin(const SimulateArguments& options, const WorkPlan& plan, const HarvestScene& scene, Progress& progress) {
   if (options.policy != "full") fail("--on twin runs the program of the folder, which goes on at every exit; expected --policy full");
   const CrossCheck result = cross_check(options.directory, plan, scene, progress);
   if (!json_on_stdout(options.common)) {
@@ -88,7 +86,7 @@ void check_on_twin(const Options& options, const WorkPlan& plan, const HarvestSc
 }  // namespace
 
 void add_simulate(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SimulateArguments>();
   CLI::App& command = add_command(app, options->common, "simulate", "days of harvested energy in seconds: answers, energy, exit policies",
                                   "millijoule simulate firmware --trace rf.csv --capacitor 100uF --policy all --outcomes outcomes.csv --report simulate.html", true);
   command.add_option("DIR", options->directory, "folder emitted with --intermittent and --platform")->required()->type_name("");

@@ -14,7 +14,7 @@
 namespace mj::cli {
 namespace {
 
-struct Options {
+struct SizeArguments {
   CommonOptions common;
   HarvestOptions harvest;
   std::vector<std::string> directories, outcomes, capacitors = {"47uF", "100uF", "220uF", "470uF", "1mF", "4.7mF", "10mF", "100mF"};
@@ -24,7 +24,7 @@ struct Options {
 }  // namespace
 
 void add_size(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SizeArguments>();
   CLI::App& command = add_command(app, options->common, "size", "which capacitor, firmware, energy budget and exit policy: correct answers against volume",
                                   "millijoule size small big --outcomes small.csv,big.csv --trace rf.csv --capacitors 47uF,100uF,1mF", true);
   command.add_option("DIR", options->directories, "folders emitted with --intermittent and --platform, one per student")->required()->type_name("");

@@ -14,7 +14,7 @@
 namespace mj::cli {
 namespace {
 
-struct Options {
+struct StudentsArguments {
   CommonOptions common;
   std::string architecture, platform, energy, nvm, ram;
   ModelOptions model;
@@ -23,7 +23,7 @@ struct Options {
 };
 
 /// The smaller members of --arch, or of what the model says it is; of a model that says nothing, its reductions.
-void name_students(const Options& options, StudentsJob& job) {
+void name_students(const StudentsArguments& options, StudentsJob& job) {
   if (!options.architecture.empty()) {
     for (const Architecture& member : students_of(parse_architecture(options.architecture))) job.students.push_back(student_of(member));
     return;
@@ -32,7 +32,7 @@ void name_students(const Options& options, StudentsJob& job) {
   job.students = students_of(*job.network, std::filesystem::path(options.model.path).stem().string());
 }
 
-Limits limits_of(const Options& options, const Platform& platform) {
+Limits limits_of(const StudentsArguments& options, const Platform& platform) {
   return {parse_energy(options.energy),
           options.nvm.empty() ? static_cast<Bytes>(platform.nvm_bytes.value) : parse_bytes(options.nvm),
           options.ram.empty() ? static_cast<Bytes>(platform.ram_bytes.value) : parse_bytes(options.ram)};
@@ -64,7 +64,7 @@ nlohmann::ordered_json json_of(const Candidate& c) {
 }  // namespace
 
 void add_students(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StudentsArguments>();
   options->job.probe.epochs = 2;
   CLI::App& command = add_command(app, options->common, "students", "which smaller networks fit a budget, and which is best",
                                   "millijoule students --arch resnet-14-w16 --platform msp430fr5994 --budget \"3 mJ\" --data fashion-mnist", true);

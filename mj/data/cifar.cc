@@ -116,7 +116,7 @@ void check_sizes(const fs::path& dir, const Layout& layout, std::span<const File
   }
 }
 
-Samples read_half(const fs::path& dir, const Layout& layout, const std::vector<File>& files) {
+Samples read_cifar_half(const fs::path& dir, const Layout& layout, const std::vector<File>& files) {
   check_sizes(dir, layout, files);
   Samples out;
   out.shape = {kSide, kSide, 3};
@@ -138,8 +138,8 @@ DataSet read_cifar(const fs::path& dir, Half half, const Layout& layout) {
       fail("{}: {} class names; expected {}", names_path.string(), set.class_names.size(), layout.names.size());
     }
   }
-  if (wants_train(half)) set.train = read_half(dir, layout, layout.train);
-  if (wants_test(half)) set.test = read_half(dir, layout, layout.test);
+  if (wants_train(half)) set.train = read_cifar_half(dir, layout, layout.train);
+  if (wants_test(half)) set.test = read_cifar_half(dir, layout, layout.test);
   return set;
 }
 

@@ -103,16 +103,16 @@ IdxFile read_idx_file(const fs::path& path, std::uint32_t magic) {
   return with_context(path.string(), [&] { return parse_idx(bytes, path.extension() == ".gz", magic); });
 }
 
-std::vector<std::int32_t> read_labels(const fs::path& path) {
+std::vector<std::int32_t> read_idx_labels(const fs::path& path) {
   const IdxFile file = read_idx_file(path, kIdxLabels);
   return {file.elements.begin(), file.elements.end()};
 }
 
-Samples read_half(const fs::path& dir, const std::string& stem, std::int64_t classes) {
+Samples read_idx_half(const fs::path& dir, const std::string& stem, std::int64_t classes) {
   const fs::path images_path = need_idx(dir, stem + "-images", "idx3-ubyte");
   const fs::path labels_path = need_idx(dir, stem + "-labels", "idx1-ubyte");
   Samples out;
-  out.labels = read_labels(labels_path);
+  out.labels = read_idx_labels(labels_path);
   IdxFile images = read_idx_file(images_path, kIdxImages);
   if (images.dims[0] != out.labels.size()) {
     fail("{}: {} labels; {} holds {} images", labels_path.string(), out.labels.size(), images_path.filename().string(),
@@ -136,10 +136,10 @@ DataSet read_idx(const fs::path& dir, Half half, std::vector<std::string> class_
     // The training labels decide how many classes there are, also when only the test half is read.
     fs::path labels = find_idx(dir, "train-labels", "idx1-ubyte");
     if (labels.empty()) labels = need_idx(dir, wants_train(half) ? "train-labels" : "t10k-labels", "idx1-ubyte");
-    set.class_names = numbered_classes(labels, read_labels(labels));
+    set.class_names = numbered_classes(labels, read_idx_labels(labels));
   }
-  if (wants_train(half)) set.train = read_half(dir, "train", set.classes());
-  if (wants_test(half)) set.test = read_half(dir, "t10k", set.classes());
+  if (wants_train(half)) set.train = read_idx_half(dir, "train", set.classes());
+  if (wants_test(half)) set.test = read_idx_half(dir, "t10k", set.classes());
   if (half == Half::kBoth && set.train.shape != set.test.shape) {
     fail("{}: training images are {}, test images {}", dir.string(), shape_text(set.train.shape),
          shape_text(set.test.shape));

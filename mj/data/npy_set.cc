@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 std::string array_text(const NpyArray& array) { return shape_text(array.shape); }
 
-std::vector<std::int32_t> read_labels(const fs::path& path) {
+std::vector<std::int32_t> read_npy_labels(const fs::path& path) {
   const NpyArray array = read_npy(path);
   const bool column = array.shape.size() == 2 && array.shape[1] == 1;
   if (array.shape.size() != 1 && !column) {
@@ -37,11 +37,11 @@ std::vector<std::int32_t> read_labels(const fs::path& path) {
   return labels;
 }
 
-Samples read_half(const fs::path& dir, const std::string& half, std::int64_t classes) {
+Samples read_npy_half(const fs::path& dir, const std::string& half, std::int64_t classes) {
   const fs::path x_path = dir / ("x_" + half + ".npy");
   const fs::path y_path = dir / ("y_" + half + ".npy");
   Samples out;
-  out.labels = read_labels(y_path);
+  out.labels = read_npy_labels(y_path);
   check_labels(y_path, out.labels, classes);
   const NpyArray x = read_npy(x_path);
   if (x.shape.size() < 2 || x.shape.size() > 4) {
@@ -81,10 +81,10 @@ DataSet read_npy_set(const fs::path& dir, Half half) {
     // The training labels decide how many classes there are, also when only the test half is read.
     const bool from_train = wants_train(half) || fs::exists(dir / "y_train.npy");
     const fs::path labels = dir / (from_train ? "y_train.npy" : "y_test.npy");
-    set.class_names = numbered_classes(labels, read_labels(labels));
+    set.class_names = numbered_classes(labels, read_npy_labels(labels));
   }
-  if (wants_train(half)) set.train = read_half(dir, "train", set.classes());
-  if (wants_test(half)) set.test = read_half(dir, "test", set.classes());
+  if (wants_train(half)) set.train = read_npy_half(dir, "train", set.classes());
+  if (wants_test(half)) set.test = read_npy_half(dir, "test", set.classes());
   if (half == Half::kBoth) {
     if (set.train.shape != set.test.shape) {
       fail("{}: training samples are {}, test samples {}", dir.string(), shape_text(set.train.shape),

@@ -12,6 +12,7 @@
 #include "mj/base/text.h"
 #include "mj/base/units.h"
 #include "mj/emit/firmware.h"
+#include "mj/emit/json_number.h"
 #include "mj/ir/exits.h"
 #include "mj/pass/plan_units.h"
 
@@ -88,9 +89,6 @@ Json value_json(const Graph& graph, ValueId id) {
   return json;
 }
 
-/// A double that prints in the same digits everywhere.
-Json number(double value) { return Json::parse(number_text(value)); }
-
 /// Where the network may answer, the end last.
 Json exits_json(const Program& program, const Platform* platform, const Estimate* estimate) {
   const Graph& graph = program.graph;
@@ -106,10 +104,10 @@ Json exits_json(const Program& program, const Platform* platform, const Estimate
     exit["name"] = graph.value(graph.outputs[k]).name;
     exit["node"] = answers[k];
     if (!units.empty()) exit["unit"] = units[k];
-    if (!energies.empty()) exit["energy_j"] = number(energies[k]);
+    if (!energies.empty()) exit["energy_j"] = json_number(energies[k]);
     if (k + 1 < answers.size()) {
-      exit["temperature"] = number(temperatures[k]);
-      if (!thresholds.empty()) exit["threshold"] = number(thresholds[k]);
+      exit["temperature"] = json_number(temperatures[k]);
+      if (!thresholds.empty()) exit["threshold"] = json_number(thresholds[k]);
     }
     list.push_back(exit);
   }
@@ -128,8 +126,8 @@ Json layer_json(const Graph& graph, std::size_t i, const Estimate* estimate) {
   json["weight_bytes"] = counts.weight_bytes;
   json["scratch_bytes"] = scratch_bytes(graph, node);
   if (estimate) {
-    json["cycles"] = number(estimate->layers[i].cycles);
-    json["energy_j"] = number(estimate->layers[i].energy.value);
+    json["cycles"] = json_number(estimate->layers[i].cycles);
+    json["energy_j"] = json_number(estimate->layers[i].energy.value);
   }
   return json;
 }
@@ -211,15 +209,15 @@ std::string print_manifest(const Program& program, const Platform* platform, con
     json["layers"].push_back(layer_json(graph, i, estimate));
   }
   if (estimate) {
-    json["estimate"] = Json{{"cycles", number(estimate->cycles)},
-                            {"energy_j", number(estimate->energy.value)},
-                            {"latency_s", number(estimate->latency.value)},
+    json["estimate"] = Json{{"cycles", json_number(estimate->cycles)},
+                            {"energy_j", json_number(estimate->energy.value)},
+                            {"latency_s", json_number(estimate->latency.value)},
                             {"nvm_bytes", estimate->nvm_bytes},
                             {"ram_bytes", estimate->ram_bytes}};
   }
   if (is_intermittent(program) && platform) {
     const UnitPlan& units = *graph.plan->units;
-    const auto joules = [](std::int64_t pj) { return number(static_cast<double>(pj) * 1e-12); };
+    const auto joules = [](std::int64_t pj) { return json_number(static_cast<double>(pj) * 1e-12); };
     json["nvm"] = program.nvm->name;
     json["word_bytes"] = units.word_bytes;
     json["charge_j"] = joules(units.charge_pj);

@@ -8,6 +8,7 @@
 #include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/emit/firmware.h"
+#include "mj/emit/json_number.h"
 #include "mj/ir/exits.h"
 #include "mj/pass/plan_units.h"
 
@@ -15,9 +16,6 @@ namespace mj {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// A double that prints in the same digits everywhere.
-Json number(double value) { return Json::parse(number_text(value)); }
 
 Bytes offset_of(const Graph& graph, ValueId value) {
   const auto found = std::ranges::find(graph.plan->buffers, value, &Buffer::value);
@@ -96,8 +94,8 @@ std::string unit_list(const Program& program, const Platform& platform) {
       unit["index"] = tiling.first + k;
       unit["node"] = decides ? delivery_index(graph) : tiling.node;
       unit["op"] = delivers ? "delivery" : decides ? "exit" : op_name(graph.nodes[static_cast<std::size_t>(tiling.node)].op);
-      unit["energy_j"] = number(cycles * platform.energy_per_cycle_j.value);
-      unit["cycles"] = number(cycles);
+      unit["energy_j"] = json_number(cycles * platform.energy_per_cycle_j.value);
+      unit["cycles"] = json_number(cycles);
       unit["nvm_read_bytes"] = bytes_of(touched.reads) + counts.weight_bytes;
       unit["nvm_write_bytes"] = bytes_of(touched.writes);
       unit["reads"] = regions_json(program, tiling, touched.reads);

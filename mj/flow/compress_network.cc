@@ -2,9 +2,9 @@
 #include "mj/flow/compress_network.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "mj/base/clock.h"
 #include "mj/base/error.h"
 #include "mj/base/random.h"
 #include "mj/flow/sparsecomp.h"
@@ -16,11 +16,9 @@
 namespace mj {
 namespace {
 
-constexpr int kStatisticsImages = 500;
+constexpr int kNormImages = 500;
 constexpr double kFinishingShare = 0.25;  // of the epochs, with fixed zeros
 constexpr double kFinishingRate = 0.1;    // of the learning rate
-
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 WeightForms scaled_forms(const WeightForms& forms, double factor) {
   WeightForms scaled = forms;
@@ -60,7 +58,7 @@ std::vector<Tensor> inputs_for(const Graph& graph, const Samples& train, std::ui
   constexpr std::uint64_t kStatistics = 4;  // a key apart from those of other draws with the same seed
   const std::vector<std::int64_t> order = permutation(train.size(), RandomStream(seed, kStatistics));
   std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), kStatisticsImages); ++i) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), kNormImages); ++i) {
     inputs.push_back(input_tensor(graph, train.sample(order[i])));
   }
   return inputs;
@@ -95,7 +93,7 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
   first.last_learning_rate = last.learning_rate = kFinishingRate * options.learning_rate;
   last.warmup_epochs = 0;
 
-  const double started = seconds_now();
+  const double started = steady_seconds();
   const std::vector<Tensor> inputs = inputs_for(network, split.train, options.seed);
   const Graph trainable = trainable_form(network, inputs);
   const auto counted = [&](TrainResult trained) {
@@ -119,7 +117,7 @@ CompressedNetwork compress_network(const Graph& network, const Split& split, con
                         ? search_compression(trainable, split.train, split.validation, limits, platform, options.seed, options.device, progress)
                         : search_uniform(trainable, split.train, limits, wanted.method == CompressMethod::kQat8 ? 8 : 4, platform,
                                          options.seed, options.device, progress);
-    result.search_seconds = seconds_now() - started;
+    result.search_seconds = steady_seconds() - started;
     const Graph teacher = simplify(wanted.teacher ? *wanted.teacher : network);
     Lessons lessons;
     Distillation distillation{&teacher, wanted.temperature, wanted.alpha};

@@ -30,9 +30,9 @@ double scale_of(double measured, double estimated) {
 }
 
 /// Measures what single changes do.
-class Measurement {
+class ChangeMeasurement {
  public:
-  Measurement(const Graph& graph, const CompressionOptions& options, Samples samples, Device device)
+  ChangeMeasurement(const Graph& graph, const CompressionOptions& options, Samples samples, Device device)
       : graph_(graph), options_(options), samples_(std::move(samples)), device_(device), before_(logits(graph, samples_, device)) {}
 
   double of(const Graph& changed) const {
@@ -229,7 +229,7 @@ CompressSearch search_compression(const Graph& trainable, const Samples& train, 
   std::vector<std::int64_t> drawn = permutation(validation.size(), RandomStream(seed, kMeasured));
   drawn.resize(std::min<std::size_t>(drawn.size(), kMeasuredImages));
   CompressSearch result;
-  const Measurement measurement(trainable, options, subset(validation, drawn), device);
+  const ChangeMeasurement measurement(trainable, options, subset(validation, drawn), device);
   const ErrorScales scales = measurement.scales(result.sensitivity, progress);
   AllocationProblem problem = options.problem(scales);
 

@@ -31,8 +31,6 @@ class BuildFolder {
 };
 
 /// The start of a tool's complaint, for a message of ours.
-std::string excerpt(const std::string& text) { return text.substr(0, 600); }
-
 }  // namespace
 
 HostCheck check_on_host(const std::filesystem::path& firmware, const std::string& name, std::span<const Tensor> inputs,

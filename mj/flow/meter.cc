@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <ctime>
 #include <fstream>
+
+#include "mj/base/clock.h"
 
 namespace mj {
 namespace {
@@ -30,7 +31,7 @@ Meter::Meter() {
 
 Meter::Reading Meter::read() const {
   Reading reading;
-  reading.wall = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  reading.wall = steady_seconds();
   reading.cpu = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
   if (!counter_.empty()) {
     if (const auto micro = number_in(counter_)) reading.joules = *micro * 1e-6;

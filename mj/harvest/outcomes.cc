@@ -7,12 +7,12 @@
 #include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/harvest/line_reader.h"
+#include "mj/harvest/work_plan.h"
 
 namespace mj {
 namespace {
 
 constexpr std::int64_t kMostImages = 10'000'000;
-constexpr std::size_t kMostExits = 64;
 
 std::vector<std::string_view> cells(std::string_view line) {
   std::vector<std::string_view> out;

@@ -16,7 +16,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMostUnits = 32766;  ///< what a commit record can count
-constexpr std::size_t kMostExits = 64;
 constexpr double kMostJoules = 1e3;
 constexpr double kMostCycles = 1e15;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -8,6 +9,8 @@
 #include <vector>
 
 namespace mj {
+
+constexpr std::size_t kMostExits = 64;  ///< that a file may have
 
 /// A place at which an answer is ready.
 struct PlannedExit {

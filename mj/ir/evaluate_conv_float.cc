@@ -15,13 +15,13 @@ using Weights = Eigen::Map<const Matrix>;                                    // 
 using Patches = Eigen::Map<const Matrix>;                                    // {places, depth}
 using Results = Eigen::Map<Matrix, Eigen::Unaligned, Eigen::OuterStride<>>;  // {places, outputs} within all channels
 
-struct Parameters {
+struct FloatParameters {
   std::vector<float> weight;
   std::vector<float> bias;  // empty or one per output channel
   Range clamp;
 };
 
-void add_bias_and_clamp(std::span<float> y, std::size_t channels, const Parameters& parameters) {
+void add_bias_and_clamp(std::span<float> y, std::size_t channels, const FloatParameters& parameters) {
   const float low = parameters.clamp.low;
   const float high = parameters.clamp.high;
   if (parameters.bias.empty()) {
@@ -50,7 +50,7 @@ void product(const float* x, const float* weight, std::int64_t places, std::int6
   Results(y, places, outputs, Eigen::OuterStride<>(pitch)).noalias() = Patches(x, places, depth) * weights.transpose();
 }
 
-void convolve(const Convolution& conv, const Parameters& parameters, const float* x, float* y) {
+void convolve(const Convolution& conv, const FloatParameters& parameters, const float* x, float* y) {
   const std::int64_t depth = conv.depth();
   const std::int64_t channels = conv.out_channels;
   if (conv.pointwise()) {
@@ -71,7 +71,7 @@ void convolve(const Convolution& conv, const Parameters& parameters, const float
 
 // Groups of one input channel: no sums over channels, so all channels of a place are computed side by side.
 // `weight` is {kh,kw,O}.
-void convolve_depthwise(const Convolution& conv, const Parameters& parameters, const float* x, float* y) {
+void convolve_depthwise(const Convolution& conv, const FloatParameters& parameters, const float* x, float* y) {
   const std::int64_t channels = conv.out_channels;
   for (std::int64_t row = 0; row < conv.out_rows; ++row) {
     for (std::int64_t column = 0; column < conv.out_columns; ++column, y += channels) {
@@ -96,7 +96,7 @@ void convolve_depthwise(const Convolution& conv, const Parameters& parameters, c
 
 Step prepare_float_conv(const Conv2d& op, const NodeContext& context) {
   const Convolution conv(op, context.input(0).shape, context.input(1).shape, context.output().shape);
-  Parameters parameters{context.reals(1), context.reals(2), op.clamp};
+  FloatParameters parameters{context.reals(1), context.reals(2), op.clamp};
   const bool depthwise = conv.groups > 1 && conv.inputs == 1;
   if (depthwise) {
     parameters.weight = taps_first(parameters.weight, conv.out_channels, conv.taps());
@@ -111,7 +111,7 @@ Step prepare_float_conv(const Conv2d& op, const NodeContext& context) {
 Step prepare_float_linear(const Linear& op, const NodeContext& context) {
   const std::int64_t outputs = context.input(1).shape[0];
   const std::int64_t depth = context.input(1).shape[1];
-  return [outputs, depth, parameters = Parameters{context.reals(1), context.reals(2), op.clamp}](
+  return [outputs, depth, parameters = FloatParameters{context.reals(1), context.reals(2), op.clamp}](
              std::span<const View> inputs, Tensor& output) {
     const std::span<float> y = output.as<float>();
     product(inputs[0].as<float>().data(), parameters.weight.data(), static_cast<std::int64_t>(y.size()) / outputs,

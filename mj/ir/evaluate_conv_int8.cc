@@ -15,7 +15,7 @@
 namespace mj::detail {
 namespace {
 
-struct Parameters {
+struct Int8Parameters {
   Affine x, y;
   std::vector<std::int16_t> weight;  // as in the graph; {kh,kw,O} for depthwise convolutions
   std::vector<std::int32_t> bias;    // one per output channel
@@ -31,7 +31,7 @@ struct Parameters {
 };
 
 // No input may overflow the 32-bit accumulator, whose overflow would be undefined in the kernels of TFLite.
-void check_accumulator(const Parameters& parameters, std::span<const std::int8_t> weight) {
+void check_accumulator(const Int8Parameters& parameters, std::span<const std::int8_t> weight) {
   const std::int64_t reach = std::max<std::int64_t>(127 - parameters.x.zero_point, parameters.x.zero_point + 128);
   const std::size_t depth = weight.size() / parameters.bias.size();
   for (std::size_t c = 0; c < parameters.bias.size(); ++c) {
@@ -46,8 +46,8 @@ void check_accumulator(const Parameters& parameters, std::span<const std::int8_t
 }
 
 template <class OpType>
-Parameters read_parameters(const OpType& op, const NodeContext& context) {
-  Parameters parameters;
+Int8Parameters read_parameters(const OpType& op, const NodeContext& context) {
+  Int8Parameters parameters;
   parameters.x = int8_affine(context.input(0), "input");
   parameters.y = int8_affine(context.output(), "output");
   const Value& weight = context.value(1);
@@ -84,7 +84,7 @@ std::int32_t dot(const std::int16_t* a, const std::int16_t* b, std::int64_t coun
 }
 
 // y {places, outputs, `pitch` apart} from patches {places, depth}; weights and channels count from `first_channel`.
-void product(const Parameters& parameters, const std::int16_t* patches, std::int64_t places, std::int64_t depth,
+void product(const Int8Parameters& parameters, const std::int16_t* patches, std::int64_t places, std::int64_t depth,
              std::int64_t first_channel, std::int64_t outputs, std::int64_t pitch, std::int8_t* y) {
   const std::int16_t* weights = parameters.weight.data() + first_channel * depth;
   for (std::int64_t place = 0; place < places; ++place) {
@@ -96,7 +96,7 @@ void product(const Parameters& parameters, const std::int16_t* patches, std::int
 }
 
 // x less its zero point, in this thread's scratch memory.
-const std::int16_t* centred(const Parameters& parameters, std::span<const std::int8_t> x) {
+const std::int16_t* centred(const Int8Parameters& parameters, std::span<const std::int8_t> x) {
   std::int16_t* target = scratch<std::int16_t, struct CentredInput>(static_cast<std::int64_t>(x.size()));
   const auto zero_point = static_cast<std::int16_t>(parameters.x.zero_point);
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -105,7 +105,7 @@ const std::int16_t* centred(const Parameters& parameters, std::span<const std::i
   return target;
 }
 
-void convolve(const Convolution& conv, const Parameters& parameters, std::span<const std::int8_t> x, std::int8_t* y) {
+void convolve_int8(const Convolution& conv, const Int8Parameters& parameters, std::span<const std::int8_t> x, std::int8_t* y) {
   const std::int16_t* input = centred(parameters, x);
   const std::int64_t depth = conv.depth();
   const std::int64_t channels = conv.out_channels;
@@ -126,8 +126,8 @@ void convolve(const Convolution& conv, const Parameters& parameters, std::span<c
 }
 
 // Groups of one input channel, all channels of a place side by side; `weight` is {kh,kw,O}.
-void convolve_depthwise(const Convolution& conv, const Parameters& parameters, std::span<const std::int8_t> x,
-                        std::int8_t* y) {
+void convolve_depthwise_int8(const Convolution& conv, const Int8Parameters& parameters, std::span<const std::int8_t> x,
+                             std::int8_t* y) {
   const std::int16_t* input = centred(parameters, x);
   const std::int64_t channels = conv.out_channels;
   std::int32_t* sums = scratch<std::int32_t, struct DepthwiseSums>(channels);
@@ -157,14 +157,14 @@ void convolve_depthwise(const Convolution& conv, const Parameters& parameters, s
 
 Step prepare_int8_conv(const Conv2d& op, const NodeContext& context) {
   const Convolution conv(op, context.input(0).shape, context.input(1).shape, context.output().shape);
-  Parameters parameters = read_parameters(op, context);
+  Int8Parameters parameters = read_parameters(op, context);
   const bool depthwise = conv.groups > 1 && conv.inputs == 1;
   if (depthwise) {
     parameters.weight = taps_first(parameters.weight, conv.out_channels, conv.taps());
   }
   return [conv, depthwise, parameters = std::move(parameters)](std::span<const View> inputs, Tensor& output) {
-    (depthwise ? convolve_depthwise : convolve)(conv, parameters, inputs[0].as<std::int8_t>(),
-                                                output.as<std::int8_t>().data());
+    (depthwise ? convolve_depthwise_int8 : convolve_int8)(conv, parameters, inputs[0].as<std::int8_t>(),
+                                                          output.as<std::int8_t>().data());
   };
 }
 

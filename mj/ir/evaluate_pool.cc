@@ -53,7 +53,7 @@ struct Window {
   }
 };
 
-Affine check_same_quantization(const NodeContext& context) {
+Affine same_quantization(const NodeContext& context) {
   const Affine x = int8_affine(context.input(0), "input");
   const Affine y = int8_affine(context.output(), "output");
   if (!same_affine(x, y)) {
@@ -141,7 +141,7 @@ Step prepare(const MaxPool& op, const NodeContext& context) {
   if (arithmetic(context) == Arithmetic::kFloat) {
     return max_pool<float>(window, -kInfinity, op.clamp.low, op.clamp.high);
   }
-  const Int8Limits limits = int8_limits(op.clamp, check_same_quantization(context));
+  const Int8Limits limits = int8_limits(op.clamp, same_quantization(context));
   return max_pool<std::int8_t>(window, std::numeric_limits<std::int8_t>::min(), static_cast<std::int8_t>(limits.low),
                                static_cast<std::int8_t>(limits.high));
 }

@@ -4,10 +4,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
+#include "mj/base/clock.h"
 #include "mj/base/error.h"
 #include "mj/base/hash.h"
 #include "mj/base/parallel.h"
@@ -15,6 +15,7 @@
 #include "mj/ir/text.h"
 #include "mj/learn/checkpoint.h"
 #include "mj/learn/device.h"
+#include "mj/learn/job.h"
 #include "mj/learn/loss.h"
 #include "mj/learn/optimizer.h"
 #include "mj/learn/schedule.h"
@@ -23,8 +24,6 @@
 
 namespace mj {
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Features as a tensor {rows, numbers} over the memory they have.
 at::Tensor rows_of(const Features& features) {
@@ -39,10 +38,6 @@ std::uint64_t hash_of(const Head& head, const Features& train, std::span<const s
                                        t.warmup_epochs, t.weight_decay, t.alpha, t.temperature, t.random_exit, t.seed,
                                        train.views, print_text(head.graph));
   return content_hash(std::as_bytes(std::span(text)), hash);
-}
-
-void expect(bool holds, const char* name, double found, const char* expected) {
-  if (!holds) fail("training option '{}' is {}; expected {}", name, found, expected);
 }
 
 /// One training of a head from its first step, or from a checkpoint, to its last.
@@ -77,7 +72,7 @@ class Exercise {
 
   HeadResult run() {
     progress_.begin("training the exits", train_.samples * training_.epochs, "images");
-    double saved = started_ = now();
+    double saved = started_ = steady_seconds();
     while (state_.step < schedule_.steps) {
       const std::int64_t epoch = state_.step / steps_per_epoch_;
       const std::vector<std::int64_t>& order = order_of(epoch);
@@ -93,7 +88,7 @@ class Exercise {
       state_.loss_sum += loss * static_cast<double>(indices.size());
       const bool epoch_done = state_.step % steps_per_epoch_ == 0;
       if (epoch_done) finish_epoch();
-      if (epoch_done || now() - saved >= training_.checkpoint_seconds) save(), saved = now();
+      if (epoch_done || steady_seconds() - saved >= training_.checkpoint_seconds) save(), saved = steady_seconds();
       report(epoch * train_.samples + end, epoch, loss);
     }
     HeadResult result;
@@ -222,7 +217,7 @@ class Exercise {
   void save() {
     if (training_.checkpoint.empty()) return;
     Checkpoint checkpoint = state_;
-    checkpoint.seconds += now() - started_;
+    checkpoint.seconds += steady_seconds() - started_;
     checkpoint.weights = floats(network_.weights().all());
     checkpoint.momentum = floats(optimizer_.moments());
     write_checkpoint(training_.checkpoint, checkpoint);
@@ -259,12 +254,12 @@ HeadResult train_head(const Head& head, const Features& train, std::span<const s
   MJ_CHECK(train.samples == static_cast<std::int64_t>(labels.size()));
   MJ_CHECK(validation.samples == static_cast<std::int64_t>(validation_labels.size()));
   if (train.samples == 0) fail("there are no training samples");
-  expect(training.epochs >= 1, "epochs", training.epochs, "at least 1");
-  expect(training.batch >= 2, "batch", training.batch, "at least 2");
-  expect(training.learning_rate > 0 && std::isfinite(training.learning_rate), "learning_rate", training.learning_rate,
-         "a positive number");
-  expect(training.alpha >= 0 && training.alpha <= 1, "alpha", training.alpha, "0 to 1");
-  expect(training.temperature > 0, "temperature", training.temperature, "a positive number");
+  expect_option(training.epochs >= 1, "epochs", training.epochs, "at least 1");
+  expect_option(training.batch >= 2, "batch", training.batch, "at least 2");
+  expect_option(training.learning_rate > 0 && std::isfinite(training.learning_rate), "learning_rate", training.learning_rate,
+                "a positive number");
+  expect_option(training.alpha >= 0 && training.alpha <= 1, "alpha", training.alpha, "0 to 1");
+  expect_option(training.temperature > 0, "temperature", training.temperature, "a positive number");
   return with_torch(training.device, [&](c10::Device device) {
     return Exercise(head, train, labels, validation, validation_labels, training, progress, device).run();
   });

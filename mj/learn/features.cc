@@ -20,7 +20,7 @@
 namespace mj {
 namespace {
 
-constexpr std::int64_t kBatch = 256;
+constexpr std::int64_t kFeatureBatch = 256;
 
 /// Features on disk: a head of 4 words (magic, hash of the job, rows, numbers per row), then the views, each followed by a
 /// hash of its bytes, so that a view that was cut off is told from a whole one.
@@ -123,8 +123,8 @@ Features collect_features(const Graph& network, const Samples& samples, int view
     std::vector<std::int64_t> indices;
     for (int v = known; v < views; ++v) {
       const std::span<std::uint16_t> view = view_of(v);
-      for (std::int64_t begin = 0; begin < rows_of_view; begin += kBatch) {
-        indices.resize(static_cast<std::size_t>(std::min(kBatch, rows_of_view - begin)));
+      for (std::int64_t begin = 0; begin < rows_of_view; begin += kFeatureBatch) {
+        indices.resize(static_cast<std::size_t>(std::min(kFeatureBatch, rows_of_view - begin)));
         std::iota(indices.begin(), indices.end(), begin);
         const std::vector<View> seen_as = draw_views(options.augment, samples.shape, options.seed, v, indices);
         const at::Tensor rows = frozen.logits(batches.inputs(indices, seen_as), /*training=*/false)
@@ -164,8 +164,8 @@ std::vector<std::vector<float>> all_outputs(const Graph& graph, const Samples& s
     std::vector<std::vector<float>> result(wanted.size());
     progress.begin("asking every exit", samples.size(), "images");
     std::vector<std::int64_t> indices;
-    for (std::int64_t begin = 0; begin < samples.size(); begin += kBatch) {
-      indices.resize(static_cast<std::size_t>(std::min(kBatch, samples.size() - begin)));
+    for (std::int64_t begin = 0; begin < samples.size(); begin += kFeatureBatch) {
+      indices.resize(static_cast<std::size_t>(std::min(kFeatureBatch, samples.size() - begin)));
       std::iota(indices.begin(), indices.end(), begin);
       const auto outputs = network.outputs(batches.inputs(indices, {}), wanted, /*training=*/false);
       for (std::size_t k = 0; k < outputs.size(); ++k) {

@@ -16,7 +16,7 @@ namespace mj {
 namespace {
 
 // Large enough to keep all cores busy, small enough for the activations of a batch to stay in the cache's reach.
-constexpr std::int64_t kBatch = 256;
+constexpr std::int64_t kInferBatch = 256;
 
 /// A frozen network over samples, in their order and in batches of one size, so that every run gives the same bits.
 class Inference {
@@ -33,8 +33,8 @@ class Inference {
     const at::NoGradGuard no_gradient;
     std::vector<float> result(static_cast<std::size_t>(samples_.size() * classes_));
     std::vector<std::int64_t> indices;
-    for (std::int64_t begin = 0; begin < samples_.size(); begin += kBatch) {
-      indices.resize(static_cast<std::size_t>(std::min(kBatch, samples_.size() - begin)));
+    for (std::int64_t begin = 0; begin < samples_.size(); begin += kInferBatch) {
+      indices.resize(static_cast<std::size_t>(std::min(kInferBatch, samples_.size() - begin)));
       std::iota(indices.begin(), indices.end(), begin);
       const std::vector<View> views = draw_views(augment, samples_.shape, seed, epoch, indices);
       const at::Tensor scores =

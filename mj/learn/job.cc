@@ -21,11 +21,11 @@ std::uint64_t mix(std::uint64_t hash, const Samples& samples) {
   return content_hash(std::as_bytes(std::span(samples.labels)), hash);
 }
 
-void expect(bool holds, const char* name, double found, const char* expected) {
+}  // namespace
+
+void expect_option(bool holds, const char* name, double found, const char* expected) {
   if (!holds) fail("training option '{}' is {}; expected {}", name, found, expected);
 }
-
-}  // namespace
 
 std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const TrainOptions& options) {
   std::uint64_t hash = mix(content_hash({}), fmt::format("lessons {} {} {} {} {} {}\n", options.augment.crop_pad,
@@ -37,29 +37,29 @@ std::uint64_t lessons_hash(const Graph& teacher, const Samples& train, const Tra
 void check_options(const TrainOptions& options, const std::optional<Distillation>& distillation) {
   const auto within = [](double value, double low, double high) { return value >= low && value <= high; };
   const double infinity = std::numeric_limits<double>::max();
-  expect(options.epochs >= 1, "epochs", options.epochs, "at least 1");
-  expect(options.batch >= 1, "batch", options.batch, "at least 1");
-  expect(options.learning_rate > 0 && options.learning_rate <= infinity, "learning_rate", options.learning_rate,
-         "a positive number");
-  expect(options.last_learning_rate >= 0 && options.last_learning_rate <= options.learning_rate, "last_learning_rate", options.last_learning_rate,
-         "0 to the learning rate");
-  expect(within(options.warmup_epochs, 0, options.epochs), "warmup_epochs", options.warmup_epochs,
-         "0 to the number of epochs");
-  expect(options.momentum >= 0 && options.momentum < 1, "momentum", options.momentum, "at least 0 and below 1");
-  expect(within(options.weight_decay, 0, infinity), "weight_decay", options.weight_decay, "at least 0");
-  expect(options.label_smoothing >= 0 && options.label_smoothing < 1, "label_smoothing", options.label_smoothing,
-         "at least 0 and below 1");
-  expect(options.ema_decay >= 0 && options.ema_decay < 1, "ema_decay", options.ema_decay, "at least 0 and below 1");
-  expect(within(options.augment.crop_pad, 0, 4096), "crop_pad", options.augment.crop_pad, "0 to 4096");
-  expect(within(options.augment.cutout, 0, 4096), "cutout", options.augment.cutout, "0 to 4096");
-  expect(within(options.views, 0, 1000), "views", options.views, "0 to 1000");
-  expect(within(options.forms.sparse_until, 0, 1), "sparse_until", options.forms.sparse_until, "0 to 1");
-  expect(within(options.forms.quantized_from, 0, 1), "quantized_from", options.forms.quantized_from, "0 to 1");
+  expect_option(options.epochs >= 1, "epochs", options.epochs, "at least 1");
+  expect_option(options.batch >= 1, "batch", options.batch, "at least 1");
+  expect_option(options.learning_rate > 0 && options.learning_rate <= infinity, "learning_rate", options.learning_rate,
+                "a positive number");
+  expect_option(options.last_learning_rate >= 0 && options.last_learning_rate <= options.learning_rate, "last_learning_rate", options.last_learning_rate,
+                "0 to the learning rate");
+  expect_option(within(options.warmup_epochs, 0, options.epochs), "warmup_epochs", options.warmup_epochs,
+                "0 to the number of epochs");
+  expect_option(options.momentum >= 0 && options.momentum < 1, "momentum", options.momentum, "at least 0 and below 1");
+  expect_option(within(options.weight_decay, 0, infinity), "weight_decay", options.weight_decay, "at least 0");
+  expect_option(options.label_smoothing >= 0 && options.label_smoothing < 1, "label_smoothing", options.label_smoothing,
+                "at least 0 and below 1");
+  expect_option(options.ema_decay >= 0 && options.ema_decay < 1, "ema_decay", options.ema_decay, "at least 0 and below 1");
+  expect_option(within(options.augment.crop_pad, 0, 4096), "crop_pad", options.augment.crop_pad, "0 to 4096");
+  expect_option(within(options.augment.cutout, 0, 4096), "cutout", options.augment.cutout, "0 to 4096");
+  expect_option(within(options.views, 0, 1000), "views", options.views, "0 to 1000");
+  expect_option(within(options.forms.sparse_until, 0, 1), "sparse_until", options.forms.sparse_until, "0 to 1");
+  expect_option(within(options.forms.quantized_from, 0, 1), "quantized_from", options.forms.quantized_from, "0 to 1");
   if (!distillation) return;
   MJ_CHECK(distillation->teacher != nullptr);
-  expect(distillation->temperature > 0 && distillation->temperature <= infinity, "temperature",
-         distillation->temperature, "a positive number");
-  expect(within(distillation->alpha, 0, 1), "alpha", distillation->alpha, "0 to 1");
+  expect_option(distillation->temperature > 0 && distillation->temperature <= infinity, "temperature",
+                distillation->temperature, "a positive number");
+  expect_option(within(distillation->alpha, 0, 1), "alpha", distillation->alpha, "0 to 1");
   if (distillation->objective == Objective::kStandardised && distillation->teacher->outputs.size() == 1 &&
       class_count(*distillation->teacher) == 2) {
     fail("objective kd+ls needs at least 3 classes: two standardised logits are always 1 and -1");

@@ -8,6 +8,9 @@
 
 namespace mj {
 
+/// Throws `Error` unless the option `holds`.
+void expect_option(bool holds, const char* name, double found, const char* expected);
+
 /// Throws `Error` on options no training can have.
 void check_options(const TrainOptions& options, const std::optional<Distillation>& distillation);
 

@@ -17,7 +17,7 @@
 namespace mj {
 namespace {
 
-constexpr std::int64_t kBatch = 16;
+constexpr std::int64_t kGradientBatch = 16;
 
 /// A label for each row, drawn from its softmax.
 at::Tensor drawn_labels(const at::Tensor& logits, std::uint64_t seed, std::int64_t first) {
@@ -51,8 +51,8 @@ Sensitivity fisher_information(const Graph& graph, const Samples& samples, std::
     const std::int64_t n = std::min(images, samples.size());
     std::map<ValueId, at::Tensor> weight, channel;
     progress.begin("measuring sensitivity", n, "images");
-    for (std::int64_t begin = 0; begin < n; begin += kBatch) {
-      const std::int64_t size = std::min(kBatch, n - begin);
+    for (std::int64_t begin = 0; begin < n; begin += kGradientBatch) {
+      const std::int64_t size = std::min(kGradientBatch, n - begin);
       const auto indices = std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
       gradient.zero_();
       const at::Tensor scores = network.logits(batches.inputs(indices, {}), /*training=*/false);

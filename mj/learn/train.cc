@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/core/grad_mode.h>
 
-#include <chrono>
 #include <cmath>
 
+#include "mj/base/clock.h"
 #include "mj/base/parallel.h"
 #include "mj/base/random.h"
 #include "mj/ir/cost.h"
@@ -21,8 +21,6 @@
 
 namespace mj {
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::vector<float> to_floats(const at::Tensor& tensor) {
   const at::Tensor host = tensor.detach().to(at::kCPU).contiguous();
@@ -81,7 +79,7 @@ class Training {
 
   TrainResult run() {
     progress_.begin("training", train_.size() * options_.epochs, "images");
-    started_ = last_saved_ = now();
+    started_ = last_saved_ = steady_seconds();
     Batch batch;
     if (state_.step < schedule_.steps) batch = prepare(state_.step);
     while (state_.step < schedule_.steps) {
@@ -94,7 +92,7 @@ class Training {
       if (state_.step % steps_per_epoch_ == 0) {
         finish_epoch();
         save();
-      } else if (now() - last_saved_ >= options_.checkpoint_seconds) {
+      } else if (steady_seconds() - last_saved_ >= options_.checkpoint_seconds) {
         save();
       }
       report();
@@ -244,11 +242,11 @@ class Training {
   }
 
   void save() {
-    last_saved_ = now();
+    last_saved_ = steady_seconds();
     if (options_.checkpoint.empty()) return;
     if (!at::isfinite(network_.weights().all()).all().item<bool>()) diverged("weights are not finite");
     Checkpoint checkpoint = state_;
-    checkpoint.seconds += now() - started_;
+    checkpoint.seconds += steady_seconds() - started_;
     checkpoint.weights = to_floats(network_.weights().all());
     checkpoint.momentum = to_floats(optimizer_.momentum());
     if (average_) checkpoint.average = to_floats(average_->average());
@@ -288,7 +286,7 @@ class Training {
     std::int64_t macs_per_image = 3 * total_macs(graph_);
     if (teacher_ && distillation_->alpha > 0) macs_per_image += total_macs(*distillation_->teacher);
     result.macs = result.images * macs_per_image;
-    result.seconds = state_.seconds + now() - started_;
+    result.seconds = state_.seconds + steady_seconds() - started_;
     progress_.end(fmt::format("{} epochs, loss {:.4f}, validation accuracy {:.2f} %", options_.epochs,
                               result.epoch_loss.back(), 100 * result.validation_accuracy));
     return result;

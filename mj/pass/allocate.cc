@@ -6,11 +6,10 @@
 #include <cstddef>
 
 #include "mj/base/error.h"
+#include "mj/pass/at.h"
 
 namespace mj {
 namespace {
-
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 /// What one byte, one joule and one nat cost in the sum that is minimised.
 struct Prices {

@@ -8,13 +8,12 @@
 
 #include "mj/base/error.h"
 #include "mj/ir/cost.h"
+#include "mj/pass/at.h"
 
 namespace mj {
 namespace {
 
 constexpr int kMostMixing = 3;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// A value that everything behind it depends on and nothing else of what came before: the network can be cut there.
 struct Waist {

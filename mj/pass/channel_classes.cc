@@ -8,11 +8,10 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/pass/at.h"
 
 namespace mj {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Classes while they are still being joined.
 class Joiner {

@@ -9,16 +9,11 @@
 #include "mj/base/error.h"
 #include "mj/base/parallel.h"
 #include "mj/ir/cost.h"
+#include "mj/pass/at.h"
 #include "mj/pass/compression_choices.h"
 #include "mj/pass/lower.h"
 
 namespace mj {
-namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 std::vector<std::string> weight_nodes(const LayerPlan& layer, bool conv) {
   if (layer.ranks.in == 0) return {layer.node};
   if (conv) return {layer.node + ".in", layer.node + ".core", layer.node};

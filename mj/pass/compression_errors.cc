@@ -4,6 +4,7 @@
 #include <numeric>
 #include <variant>
 
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/compression.h"
 #include "mj/pass/rounding_error.h"
@@ -11,12 +12,6 @@
 // What single changes lose, to second order, and how far off that was where it was measured.
 
 namespace mj {
-namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 double ErrorScale::at(double share) const {
   if (points_.empty()) return 1;
   if (share <= points_.front().first) return points_.front().second;

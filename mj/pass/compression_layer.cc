@@ -7,6 +7,7 @@
 
 #include "mj/base/error.h"
 #include "mj/ir/cost.h"
+#include "mj/pass/at.h"
 #include "mj/pass/compression.h"
 #include "mj/pass/compression_choices.h"
 #include "mj/pass/rounding_error.h"
@@ -15,12 +16,6 @@
 // All options of one layer at one number of inputs and outputs.
 
 namespace mj {
-namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 std::vector<LayerOption> CompressionOptions::options_at(std::size_t l, const std::vector<char>& kept, const ErrorScales& scales) const {
   const Layer& layer = layers_[l];
   const Node& n = node(l);

@@ -10,6 +10,7 @@
 #include "mj/base/parallel.h"
 #include "mj/ir/evaluate.h"
 #include "mj/ir/tensor.h"
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/quantize.h"
 
@@ -17,8 +18,6 @@ namespace mj {
 namespace {
 
 constexpr std::size_t kImages = 128;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Means per channel of an image, per element of a vector.
 std::vector<double> channel_means(const Tensor& tensor) {

@@ -15,7 +15,7 @@ namespace {
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr int kSweeps = 3;
+constexpr int kFactorSweeps = 3;
 
 /// The `rank` leading left singular vectors of a matrix, from the eigenvectors of A A^T.
 Matrix leading(const Matrix& a, std::int64_t rank) {
@@ -115,7 +115,7 @@ std::vector<Factor> conv_factors(std::span<const float> weight, const Shape& sha
   const Matrix w = matrix_of(weight, outputs, kernel * inputs);
   Matrix in = leading(unfold_inputs(w, inputs), ranks.in);  // {I, r1}
   Matrix out = leading(w, ranks.out);                       // {O, r2}
-  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+  for (int sweep = 0; sweep < kFactorSweeps; ++sweep) {
     out = leading(project_inputs(w, in), ranks.out);
     in = leading(unfold_inputs(out.transpose() * w, inputs), ranks.in);
   }

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/channel_classes.h"
 
@@ -14,8 +15,6 @@
 
 namespace mj {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 class Narrower {
  public:

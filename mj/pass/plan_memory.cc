@@ -8,6 +8,7 @@
 #include "mj/base/random.h"
 #include "mj/ir/exits.h"
 #include "mj/pass/arena.h"
+#include "mj/pass/at.h"
 #include "mj/pass/passes.h"
 
 // The order of execution is fixed, so which activations are alive together is known, and the arena is a packing of
@@ -17,8 +18,6 @@
 
 namespace mj {
 namespace {
-
-std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
 
 Bytes aligned(Bytes bytes, Bytes alignment = kArenaAlignment) { return (bytes + alignment - 1) / alignment * alignment; }
 

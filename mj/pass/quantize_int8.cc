@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "mj/base/error.h"
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/quantize.h"
 #include "mj/pass/scales.h"
@@ -18,8 +19,6 @@
 
 namespace mj {
 namespace {
-
-std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
 
 bool weighted(const Op& op) { return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op); }
 

@@ -12,6 +12,7 @@
 #include "mj/base/error.h"
 #include "mj/base/text.h"
 #include "mj/ir/cost.h"
+#include "mj/pass/at.h"
 #include "mj/pass/blocks.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/channel_classes.h"
@@ -21,10 +22,8 @@
 namespace mj {
 namespace {
 
-constexpr double kWidths[] = {1, 0.75, 0.5, 0.375, 0.25, 0.125};
+constexpr double kReducedWidths[] = {1, 0.75, 0.5, 0.375, 0.25, 0.125};
 constexpr int kMostDepths = 6;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Per class: what its weights amount to.
 std::vector<double> magnitudes(const Graph& graph, const ChannelClasses& classes) {
@@ -134,7 +133,7 @@ std::vector<Reduction> reductions_of(const Graph& graph) {
   for (int i = 0; i < kMostDepths; ++i) depths.insert((blocks * i + (kMostDepths - 1) / 2) / (kMostDepths - 1));
   std::vector<std::pair<std::int64_t, Reduction>> found;
   for (const int dropped : depths) {
-    for (const double width : kWidths) {
+    for (const double width : kReducedWidths) {
       const Reduction reduction{dropped, width};
       if (reduction != Reduction{} && (narrows || width == 1)) found.emplace_back(total_macs(reduce(graph, reduction)), reduction);
     }

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/channel_classes.h"
 #include "mj/pass/passes.h"
@@ -15,8 +16,6 @@
 
 namespace mj {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Per channel the number it always is; nothing where it depends on the input, or where that is not known.
 using Known = std::vector<std::optional<float>>;

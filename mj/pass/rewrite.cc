@@ -5,12 +5,9 @@
 #include <utility>
 
 #include "mj/base/error.h"
+#include "mj/pass/at.h"
 
 namespace mj {
-
-namespace {
-std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
-}  // namespace
 
 // Compacted first: a reader that no output needs must not stand in the way.
 Rewriter::Rewriter(Graph graph) : graph_(compact(std::move(graph))) {

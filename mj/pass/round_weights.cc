@@ -12,6 +12,7 @@
 #include "mj/base/parallel.h"
 #include "mj/base/random.h"
 #include "mj/ir/evaluate.h"
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/quantize.h"
 #include "mj/pass/scales.h"
@@ -20,9 +21,7 @@ namespace mj {
 namespace {
 
 constexpr std::int64_t kPatches = 4096;  // of a layer's inputs, drawn from all images
-constexpr int kSweeps = 20;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+constexpr int kRoundingSweeps = 20;
 
 /// A layer whose weight it alone reads, and what its kernel has seen.
 struct Layer {
@@ -106,7 +105,7 @@ void round_row(Eigen::Ref<Eigen::VectorXd> steps, const Eigen::MatrixXd& moments
   const Eigen::VectorXd wanted = steps;
   steps = wanted.array().round().max(-most).min(most);
   Eigen::VectorXd pull = moments * (wanted - steps);
-  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+  for (int sweep = 0; sweep < kRoundingSweeps; ++sweep) {
     bool moved = false;
     for (Eigen::Index i = 0; i < steps.size(); ++i) {
       const double off = wanted[i] - steps[i];

@@ -6,13 +6,12 @@
 #include <variant>
 
 #include "mj/ir/exits.h"
+#include "mj/pass/at.h"
 #include "mj/pass/channel_affine.h"
 #include "mj/pass/exit_head.h"
 
 namespace mj {
 namespace {
-
-std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
 
 /// Operators of one input that cannot change a quantisation.
 bool moves_or_chooses(const Op& op) {

@@ -14,24 +14,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Nine significant digits, as everywhere.
-double rounded(double value) { return *parse_number(number_text(value)); }
-
-Json rounded(const std::vector<double>& values) {
+Json rounded_list(const std::vector<double>& values) {
   Json list = Json::array();
   for (const double value : values) list.push_back(rounded(value));
   return list;
 }
 
 Json json_of(const CurvePoint& point) {
-  return {{"thresholds", rounded(point.thresholds)},
+  return {{"thresholds", rounded_list(point.thresholds)},
           {"energy_j", rounded(point.test.energy_j)},
           {"accuracy", rounded(point.test.accuracy)},
           {"validation_accuracy", rounded(point.validation_accuracy)},
-          {"answered", rounded(point.test.answered)}};
+          {"answered", rounded_list(point.test.answered)}};
 }
-
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
 }  // namespace
 

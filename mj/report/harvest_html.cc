@@ -8,23 +8,13 @@
 #include "mj/base/text.h"
 #include "mj/base/units.h"
 #include "mj/report/harvest.h"
+#include "mj/report/html_parts.h"
 #include "mj/report/style.h"
 #include "mj/report/svg.h"
 #include "mj/report/timeline_script.h"
 
 namespace mj {
 namespace {
-
-std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
-
-std::string card(const std::string& name, const std::string& figure, const std::string& note) {
-  return fmt::format("<div class=\"card\"><div class=\"name\">{}</div><div class=\"figure\">{}</div><div class=\"note\">{}</div></div>\n", name,
-                     figure, note);
-}
-
-std::string figure(const std::string& content, const std::string& caption) {
-  return "<figure>" + content + "<figcaption>" + caption + "</figcaption></figure>\n";
-}
 
 /// 45.2 s, 3.40 h, 194 d.
 std::string long_time(double seconds) {
@@ -67,12 +57,12 @@ std::string cards(const HarvestComparison& result) {
   html += card("answers per hour", fmt::format("{:.4g}", run.per_hour(run.answers)), fmt::format("{} in {}", thousands(run.answers), long_time(run.duration_s)));
   if (run.correct) {
     html += card("correct per hour", fmt::format("{:.4g}", run.per_hour(*run.correct)),
-                 "accuracy " + percent(share(static_cast<double>(*run.correct), static_cast<double>(run.answers))));
+                 "accuracy " + percent(share(static_cast<double>(*run.correct), static_cast<double>(run.answers)), 1));
   }
-  html += card("inputs without answer", percent(share(static_cast<double>(run.missed()), static_cast<double>(run.inputs))),
+  html += card("inputs without answer", percent(share(static_cast<double>(run.missed()), static_cast<double>(run.inputs)), 1),
                fmt::format("{} of {}", thousands(run.missed()), thousands(run.inputs)));
   html += card("power cuts", thousands(run.cuts), fmt::format("{:.2g} per answer", share(static_cast<double>(run.cuts), static_cast<double>(run.answers))));
-  html += card("on", percent(share(run.on_s, run.duration_s)), run.first_on_s ? "first after " + long_time(*run.first_on_s) : "never turned on");
+  html += card("on", percent(share(run.on_s, run.duration_s), 1), run.first_on_s ? "first after " + long_time(*run.first_on_s) : "never turned on");
   html += card("input to answer", to_text(Seconds{run.completion_s.quantile(0.5)}), "95 % within " + to_text(Seconds{run.completion_s.quantile(0.95)}));
   return html + "</div>\n";
 }
@@ -80,7 +70,7 @@ std::string cards(const HarvestComparison& result) {
 std::string energy_bars(const EnergyBooks& books) {
   std::vector<Bar> bars;
   for (const auto& [name, joules] : energy_terms(books)) {
-    bars.push_back({name, joules, fmt::format("{}, {}", si_text(joules, "J"), percent(books.in() > 0 ? joules / books.in() : 0))});
+    bars.push_back({name, joules, fmt::format("{}, {}", si_text(joules, "J"), percent(books.in() > 0 ? joules / books.in() : 0, 1))});
   }
   return bar_chart(bars);
 }
@@ -129,9 +119,9 @@ std::string policy_table(const HarvestComparison& result) {
     html += fmt::format(
         "<tr class=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>\n",
         chosen ? "chosen" : "", escaped(run.policy), thousands(run.answers), run.correct ? thousands(*run.correct) : "",
-        run.correct ? fmt::format("{:.4g}", run.per_hour(*run.correct)) : "", run.correct && run.answers > 0 ? percent(static_cast<double>(*run.correct) / answers) : "",
-        run.correct && result.most_correct && *result.most_correct > 0 ? percent(static_cast<double>(*run.correct) / *result.most_correct) : "",
-        percent(run.inputs > 0 ? static_cast<double>(run.missed()) / static_cast<double>(run.inputs) : 0), thousands(run.cuts), si_text(run.books.useful, "J"), exits);
+        run.correct ? fmt::format("{:.4g}", run.per_hour(*run.correct)) : "", run.correct && run.answers > 0 ? percent(static_cast<double>(*run.correct) / answers, 1) : "",
+        run.correct && result.most_correct && *result.most_correct > 0 ? percent(static_cast<double>(*run.correct) / *result.most_correct, 1) : "",
+        percent(run.inputs > 0 ? static_cast<double>(run.missed()) / static_cast<double>(run.inputs) : 0, 1), thousands(run.cuts), si_text(run.books.useful, "J"), exits);
   }
   html += "</table></div>\n";
   if (result.most_correct) {

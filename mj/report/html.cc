@@ -5,19 +5,13 @@
 
 #include "mj/base/text.h"
 #include "mj/report/exits.h"
+#include "mj/report/html_parts.h"
 #include "mj/report/report.h"
 #include "mj/report/style.h"
 #include "mj/report/svg.h"
 
 namespace mj {
 namespace {
-
-std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
-
-std::string card(const std::string& name, const std::string& figure, const std::string& note) {
-  return fmt::format("<div class=\"card\"><div class=\"name\">{}</div><div class=\"figure\">{}</div><div class=\"note\">{}</div></div>\n",
-                     name, figure, note);
-}
 
 /// A card whose bar shows how much of a limit is used.
 std::string limited_card(const std::string& name, const std::string& figure, double share, const std::string& limit,
@@ -133,10 +127,6 @@ std::string measured_free_phases(const DesignResult& r) {
     html += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escaped(phase.name), phase.macs == 0 ? "" : thousands(phase.macs));
   }
   return html + "</table>\n";
-}
-
-std::string figure(const std::string& content, const std::string& caption) {
-  return "<figure>" + content + "<figcaption>" + caption + "</figcaption></figure>\n";
 }
 
 std::string exits_section(const DesignResult& r) {

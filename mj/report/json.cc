@@ -11,9 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Nine significant digits, as everywhere: enough to compare, few enough to read.
-double rounded(double value) { return *parse_number(number_text(value)); }
-
 Json json_of(const Contender& contender) {
   return {{"name", contender.name},
           {"accuracy", rounded(contender.accuracy)},

@@ -7,8 +7,6 @@
 namespace mj {
 namespace {
 
-std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
-
 /// "62 % of 3.00 mJ"; above the budget it says so in capitals.
 std::string against(double used, double limit, const std::string& limit_text) {
   const double share = used / limit * 100;

@@ -15,6 +15,7 @@
 #include "mj/harvest/supply.h"
 #include "mj/twin/msp430/machine.h"
 #include "mj/twin/msp430_board.h"
+#include "mj/twin/run.h"
 
 namespace mj {
 namespace {
@@ -22,7 +23,6 @@ namespace {
 using msp430::Stop;
 using msp430::StopReason;
 
-constexpr std::uint64_t kMostInstructions = 4'000'000'000;  // of one inference
 // Between two looks at the capacitor; a cut within is found by going back and stepping up to it.
 constexpr std::uint64_t kSlice = 20'000;
 
@@ -34,13 +34,13 @@ std::vector<std::byte> random_input(const DeviceFolder& folder, std::uint64_t se
 }
 
 /// The emulated device, the board and the application's side of it.
-class Device {
+class HarvestedDevice {
  public:
   msp430::Machine machine;
 
   enum class Place : std::uint8_t { kWorking, kReading, kDelivered };
 
-  Device(const ElfProgram& program, const DeviceFolder& folder, std::uint64_t seed)
+  HarvestedDevice(const ElfProgram& program, const DeviceFolder& folder, std::uint64_t seed)
       : machine(program, options(seed)), program_(program), input_(random_input(folder, seed)), board_(machine) {
     for (const Bytes bytes : folder.output_bytes) answer_bytes_ += static_cast<std::size_t>(bytes);
   }
@@ -86,13 +86,13 @@ class Device {
 };
 
 std::vector<std::byte> uninterrupted_answer(const ElfProgram& program, const DeviceFolder& folder, std::uint64_t seed) {
-  Device device(program, folder, seed);
+  HarvestedDevice device(program, folder, seed);
   for (bool given = false;;) {
     if (device.machine.instructions() > kMostInstructions) fail("still running after {} instructions", kMostInstructions);
     switch (device.run(kMostInstructions)) {
-      case Device::Place::kWorking: break;
-      case Device::Place::kDelivered: return device.answer;
-      case Device::Place::kReading:
+      case HarvestedDevice::Place::kWorking: break;
+      case HarvestedDevice::Place::kDelivered: return device.answer;
+      case HarvestedDevice::Place::kReading:
         if (given) fail("the program asks for another input before it has answered");
         device.give();
         given = true;
@@ -178,7 +178,7 @@ class Run {
     machine.save(before_);
     const std::vector<std::byte> answer_before = device_.answer;
     const std::uint64_t cycles = machine.cycles(), instructions = machine.instructions();
-    const Device::Place place = device_.run(kSlice);
+    const HarvestedDevice::Place place = device_.run(kSlice);
     const double wanted_s = static_cast<double>(machine.cycles() - cycles) / hertz_;
     executing_ = true;
     const double lasted_s = wait(wanted_s, active_w_);
@@ -188,14 +188,14 @@ class Run {
       machine.restore(before_);
       device_.answer = answer_before;
       const auto last = cycles + static_cast<std::uint64_t>(lasted_s * hertz_);
-      Device::Place reached = Device::Place::kWorking;
+      HarvestedDevice::Place reached = HarvestedDevice::Place::kWorking;
       for (std::uint64_t i = 0; i < ran && machine.cycles() < last; ++i) reached = device_.run(1);
-      if (reached == Device::Place::kDelivered) delivered();
+      if (reached == HarvestedDevice::Place::kDelivered) delivered();
       if (switched_off_) cut();
       return;
     }
-    if (place == Device::Place::kReading) read();
-    if (place == Device::Place::kDelivered) delivered();
+    if (place == HarvestedDevice::Place::kReading) read();
+    if (place == HarvestedDevice::Place::kDelivered) delivered();
   }
 
   void read() {
@@ -219,7 +219,7 @@ class Run {
   HarvestedRunOptions options_;
   Progress& progress_;
   std::vector<std::byte> right_;
-  Device device_;
+  HarvestedDevice device_;
   double hertz_, active_w_, boot_s_, sleep_w_;
   Supply supply_;
   InputSchedule schedule_;

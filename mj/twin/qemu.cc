@@ -8,6 +8,7 @@
 
 #include "mj/base/error.h"
 #include "mj/base/file.h"
+#include "mj/base/process.h"
 #include "mj/twin/qemu_plugin.h"
 
 namespace mj {
@@ -41,8 +42,6 @@ std::vector<std::string> emulator(const QemuRun& run) {
                                  "enable=on,target=native"});
   return command;
 }
-
-std::string excerpt(const std::string& text) { return text.substr(0, 600); }
 
 QemuAnswers read_answers(const std::filesystem::path& file) {
   QemuAnswers answers;

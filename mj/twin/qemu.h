@@ -29,6 +29,8 @@ struct QemuAnswers {
 struct QemuStack {
   std::uint32_t limit, top;
 };
+constexpr std::uint32_t kGuardBytes = 0x10000;  ///< below the stack, where nothing else lies
+
 /// Both throw `Error` naming a symbol that the program lacks.
 std::uint32_t needed_symbol(const ElfProgram& program, std::string_view name);
 QemuStack stack_of(const ElfProgram& program);

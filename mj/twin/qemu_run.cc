@@ -11,12 +11,6 @@
 #include "mj/twin/qemu.h"
 
 namespace mj {
-namespace {
-
-constexpr std::uint32_t kGuardBytes = 0x10000;  // below the stack, where nothing else lies
-
-}  // namespace
-
 TwinRun run_on_qemu(const DeviceFolder& folder, const DeviceMachine& machine, const DeviceJob& job,
                     std::span<const std::byte> inputs, std::uint64_t limit) {
   const Marks marks = find_marks(job.program, folder);

@@ -13,9 +13,11 @@
 
 namespace mj {
 
+constexpr std::uint64_t kMostInstructions = 4'000'000'000;  ///< beyond which a program counts as running away
+
 struct TwinOptions {
   std::string machine;  ///< empty: the family's usual one
-  std::uint64_t limit = 4'000'000'000;  ///< instructions in all, beyond which a program counts as running away
+  std::uint64_t limit = kMostInstructions;  ///< in all
 };
 
 struct TwinLayer {

@@ -16,15 +16,6 @@
 namespace mj {
 namespace {
 
-bool has(const std::string& program) {
-  try {
-    run_process({program, "--version"});
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 Harvester lossless() {
   Harvester h = find_harvester("ideal");
   h.turn_on_v.value = 3.0, h.turn_off_v.value = h.brown_out_v.value = 2.0, h.full_v.value = 3.6;
@@ -34,7 +25,7 @@ Harvester lossless() {
 class HarvestedRunTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!has("make") || !has("clang") || !has("ld.lld")) GTEST_SKIP() << "not installed: make, clang or lld";
+    if (!installed({"make", "clang", "ld.lld"})) GTEST_SKIP() << "not installed: make, clang or lld";
     const Graph planned = plan_units(small_residual_network(), platform_, {.charge = {4e-6}, .word_bytes = find_nvm("fram").word_bytes});
     write_firmware(folder_.path() / "net", emit(planned, {.name = "net", .target = "msp430", .nvm = "fram"}, &platform_));
     plan_ = read_work_plan(folder_.path() / "net");

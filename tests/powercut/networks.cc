@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "mj/base/error.h"
+#include "mj/base/process.h"
 #include "mj/base/random.h"
 #include "mj/emit/nvm.h"
 #include "mj/pass/plan_units.h"
@@ -51,6 +53,17 @@ TestFolder::TestFolder() {
 TestFolder::~TestFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+bool installed(const std::vector<std::string>& programs) {
+  for (const std::string& program : programs) {
+    try {
+      run_process({program, "--version"});
+    } catch (const Error&) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Platform toy_platform() {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "mj/emit/emit.h"
 #include "mj/platform/platform.h"
@@ -20,6 +21,12 @@ class TestFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// Whether all of these programs can be run.
+bool installed(const std::vector<std::string>& programs);
+
+/// What a restart says: MJ_RESUMED, MJ_OTHER_BUILD and MJ_CORRUPTED of mj_units.h.
+constexpr int kResumed = 0, kOtherBuild = 1, kCorrupted = 2;
 
 /// 1 nJ per cycle, one cycle per multiply-accumulate and per output, booting for free.
 Platform toy_platform();

@@ -214,7 +214,6 @@ struct Device {
   std::vector<std::byte> input;
 };
 
-constexpr int kResumed = 0, kOtherBuild = 1, kCorrupted = 2;
 constexpr int kIsWaiting = 0, kIsWorking = 1;
 
 TEST(BadMemory, OfAnotherBuildStartsOver) {

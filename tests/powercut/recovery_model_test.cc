@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::uint16_t kWaiting = 0x7fff, kParity = 0x8000;
 constexpr std::uint8_t kBuild[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-constexpr int kResumed = 0, kOtherBuild = 1, kCorrupted = 2;
 
 constexpr const char* kGlue = R"(#include "mj_units.h"
 void (*model_store)(void* to, const void* from, size_t n);

@@ -18,9 +18,9 @@ Quantization scale_of_each(float scale, std::int64_t rows) {
   return quant;
 }
 
-class Builder {
+class EncodedBuilder {
  public:
-  Builder(Encoding encoding, std::uint64_t seed, Shape input) : encoding_(encoding), random_(seed, 0xe4c0) {
+  EncodedBuilder(Encoding encoding, std::uint64_t seed, Shape input) : encoding_(encoding), random_(seed, 0xe4c0) {
     x_ = graph_.add_input("x", {DType::kI8, std::move(input), scales(0.05f, -7)});
   }
 
@@ -80,7 +80,7 @@ class Builder {
 }  // namespace
 
 Graph network_of_encoded_layers(Encoding encoding, std::uint64_t seed, bool large) {
-  Builder b(encoding, seed, large ? Shape{30, 25, 4} : Shape{6, 5, 4});
+  EncodedBuilder b(encoding, seed, large ? Shape{30, 25, 4} : Shape{6, 5, 4});
   for (const double density : {0.7, 0.12, 0.015}) {
     b.conv({7, 3, 3, 4}, {.pad = {1, 1, 1, 1}, .clamp = {0, kInfinity}}, density);
     b.conv({6, 2, 2, 2}, {.stride = {2, 2}, .groups = 2}, density);

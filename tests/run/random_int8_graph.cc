@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::int64_t kLargest = 1500;  // elements of an activation
 
-class Builder {
+class RandomBuilder {
  public:
-  explicit Builder(std::uint64_t seed) : random_(seed, 0x1e57) {}
+  explicit RandomBuilder(std::uint64_t seed) : random_(seed, 0x1e57) {}
 
   Graph build(int nodes) {
     const Shape shapes[] = {{between(1, 13), between(1, 13), between(1, 9)}, {1, between(5, 60), between(1, 6)},
@@ -369,7 +369,7 @@ class Builder {
 
 }  // namespace
 
-Graph random_int8_graph(std::uint64_t seed, int nodes) { return Builder(seed).build(nodes); }
+Graph random_int8_graph(std::uint64_t seed, int nodes) { return RandomBuilder(seed).build(nodes); }
 
 Tensor random_int8_input(const Graph& graph, RandomStream& random) {
   Tensor tensor = make_tensor(graph.type(graph.inputs[0]));

@@ -166,7 +166,7 @@ void global_max_pool(Importer& importer, const NodeView& node) {
       image_result(importer, image, importer.add(node, MaxPool{whole, whole, {0, 0, 0, 0}, {}}, {image.x.id})));
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kConvolutionConverters[] = {
     {"Conv", conv},
     {"MaxPool", pool},
     {"AveragePool", pool},
@@ -202,6 +202,6 @@ Image as_image(Importer& importer, const NodeView& node, const Activation& x) {
   return {importer.in_order(node.name(), x, swapped ? std::vector{3, 2, 1} : std::vector{2, 3, 1}), 2, swapped};
 }
 
-std::span<const ConverterEntry> convolution_converters() { return kConverters; }
+std::span<const ConverterEntry> convolution_converters() { return kConvolutionConverters; }
 
 }  // namespace mj::onnx

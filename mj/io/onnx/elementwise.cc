@@ -251,7 +251,7 @@ void cast(Importer& importer, const NodeView& node) {
   importer.set(node, 0, std::move(x));
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kElementwiseConverters[] = {
     {"Relu", relu},
     {"Sigmoid", sigmoid},
     {"Tanh", tanh_},
@@ -276,6 +276,6 @@ constexpr ConverterEntry kConverters[] = {
 
 }  // namespace
 
-std::span<const ConverterEntry> elementwise_converters() { return kConverters; }
+std::span<const ConverterEntry> elementwise_converters() { return kElementwiseConverters; }
 
 }  // namespace mj::onnx

@@ -10,7 +10,7 @@ namespace mj::onnx {
 namespace {
 
 template <class T, class... List>
-constexpr bool is_one_of = (std::is_same_v<T, List> || ...);
+constexpr bool is_any_of = (std::is_same_v<T, List> || ...);
 
 /// Moves elements, or picks some of them, without computing.
 bool only_moves(const Op& op) {
@@ -19,7 +19,7 @@ bool only_moves(const Op& op) {
         using T = std::decay_t<decltype(o)>;
         if constexpr (std::is_same_v<T, MaxPool>) return o.clamp.none();
         if constexpr (std::is_same_v<T, Pad>) return o.value == 0;
-        return is_one_of<T, Reshape, Transpose, Slice, Concat>;
+        return is_any_of<T, Reshape, Transpose, Slice, Concat>;
       },
       op);
 }
@@ -29,7 +29,7 @@ bool computes_in_int8(const Op& op) {
   return std::visit(
       [](const auto& o) {
         using T = std::decay_t<decltype(o)>;
-        return is_one_of<T, Conv2d, Linear, Clamp, LeakyRelu, PRelu, HardSigmoid, HardSwish, Sigmoid, Tanh, Softmax,
+        return is_any_of<T, Conv2d, Linear, Clamp, LeakyRelu, PRelu, HardSigmoid, HardSwish, Sigmoid, Tanh, Softmax,
                          AvgPool, Mean, Add, Sub, Mul>;
       },
       op);

@@ -58,6 +58,11 @@ std::optional<std::vector<std::int64_t>> stored_permutation(const Layout& layout
 
 }  // namespace
 
+std::vector<int> sorted(std::vector<int> factors) {
+  std::sort(factors.begin(), factors.end());
+  return factors;
+}
+
 Layout stored_in_order(Shape dims, std::span<const int> order) {
   Layout layout;
   layout.axes.resize(dims.size());

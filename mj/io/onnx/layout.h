@@ -24,6 +24,9 @@ struct Layout {
   bool operator==(const Layout&) const = default;
 };
 
+/// Factors as they are stored.
+std::vector<int> sorted(std::vector<int> factors);
+
 /// The layout of dimensions stored in `order` (indices into `dims`; those left out are 1 or the batch).
 Layout stored_in_order(Shape dims, std::span<const int> order);
 

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators whose parameters run along one dimension: products with a matrix, batch normalisation.
-#include <algorithm>
 #include <numeric>
 
 #include "mj/base/error.h"
 #include "mj/io/onnx/importer.h"
+#include "mj/io/onnx/layout.h"
 
 namespace mj::onnx {
 namespace {
-
-std::vector<int> sorted(std::vector<int> factors) {
-  std::sort(factors.begin(), factors.end());
-  return factors;
-}
 
 /// `x` times a weight {outputs, features} along its last dimension, plus a bias {outputs} where there is one.
 void product(Importer& importer, const NodeView& node, const Activation& x, Literal weight,
@@ -128,7 +123,7 @@ void batch_normalization(Importer& importer, const NodeView& node) {
   importer.set(node, 0, Activation{importer.add(node, op, inputs), x.layout, x.elem, {}});
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kLinearConverters[] = {
     {"Gemm", gemm},
     {"MatMul", matmul},
     {"BatchNormalization", batch_normalization},
@@ -153,6 +148,6 @@ Activation channels_last(Importer& importer, const NodeView& node, const Activat
   return importer.arrange(node.name(), x, candidates.front());
 }
 
-std::span<const ConverterEntry> linear_converters() { return kConverters; }
+std::span<const ConverterEntry> linear_converters() { return kLinearConverters; }
 
 }  // namespace mj::onnx

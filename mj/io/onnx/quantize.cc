@@ -64,7 +64,7 @@ void dequantize_linear(Importer& importer, const NodeView& node) {
   importer.set(node, 0, Activation{add_quantize(importer, node, x.id, std::nullopt), x.layout, Elem::kFloat, {}});
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kQuantizeConverters[] = {
     {"QuantizeLinear", quantize_linear},
     {"DequantizeLinear", dequantize_linear},
 };
@@ -104,6 +104,6 @@ QuantizeParameters quantize_parameters(Importer& importer, const NodeView& node,
   return result;
 }
 
-std::span<const ConverterEntry> quantize_converters() { return kConverters; }
+std::span<const ConverterEntry> quantize_converters() { return kQuantizeConverters; }
 
 }  // namespace mj::onnx

@@ -242,7 +242,7 @@ void reduce_mean(Importer& importer, const NodeView& node) {
   importer.set(node, 0, Activation{importer.add(node, op, {in.x.id}), std::move(layout), given.elem, {}});
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kSelectionConverters[] = {
     {"Concat", concat}, {"Pad", pad}, {"Slice", slice}, {"Split", split}, {"ReduceMean", reduce_mean},
 };
 
@@ -280,6 +280,6 @@ std::vector<SliceRange> slice_ranges(const Shape& from, std::span<const std::int
   return ranges;
 }
 
-std::span<const ConverterEntry> selection_converters() { return kConverters; }
+std::span<const ConverterEntry> selection_converters() { return kSelectionConverters; }
 
 }  // namespace mj::onnx

@@ -115,7 +115,7 @@ void size(Importer& importer, const NodeView& node) {
   importer.set(node, 0, integer_literal({}, {}, {&count, 1}));
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kShapeConverters[] = {
     {"Reshape", reshape},     {"Flatten", flatten}, {"Transpose", transpose}, {"Squeeze", squeeze},
     {"Unsqueeze", unsqueeze}, {"Shape", shape},     {"Size", size},
 };
@@ -190,6 +190,6 @@ std::vector<int> unsqueeze_axes(int rank, std::span<const std::int64_t> axes) {
   return added;
 }
 
-std::span<const ConverterEntry> shape_converters() { return kConverters; }
+std::span<const ConverterEntry> shape_converters() { return kShapeConverters; }
 
 }  // namespace mj::onnx

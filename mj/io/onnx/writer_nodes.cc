@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "mj/base/error.h"
+#include "mj/io/onnx/layout.h"
 #include "mj/io/onnx/node_view.h"
 #include "mj/io/onnx/writer.h"
 
@@ -12,11 +13,6 @@ namespace {
 
 std::vector<std::int64_t> listed(const Pair& pair) { return {pair[0], pair[1]}; }
 std::vector<std::int64_t> listed(const Padding& pad) { return {pad[0], pad[1], pad[2], pad[3]}; }
-
-std::vector<int> sorted(std::vector<int> list) {
-  std::sort(list.begin(), list.end());
-  return list;
-}
 
 Shape stored_shape(const Shape& shape, const std::vector<int>& order) {
   Shape stored;

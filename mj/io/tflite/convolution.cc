@@ -145,7 +145,7 @@ void fully_connected(Importer& importer, const OperatorView& op) {
   importer.set(op, 0, importer.add(op, linear, importer.with_bias(op, flat, weight)), dims);
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kConvolutionConverters[] = {
     {BuiltinOperator::CONV_2D, conv_2d},
     {BuiltinOperator::DEPTHWISE_CONV_2D, depthwise_conv_2d},
     {BuiltinOperator::FULLY_CONNECTED, fully_connected},
@@ -155,6 +155,6 @@ constexpr ConverterEntry kConverters[] = {
 
 }  // namespace
 
-std::span<const ConverterEntry> convolution_converters() { return kConverters; }
+std::span<const ConverterEntry> convolution_converters() { return kConvolutionConverters; }
 
 }  // namespace mj::tflite

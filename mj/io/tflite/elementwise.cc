@@ -94,7 +94,7 @@ void mean(Importer& importer, const OperatorView& op) {
   importer.set(op, 0, importer.add(op, operation, {x.id}), dims);
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kElementwiseConverters[] = {
     {BuiltinOperator::RELU, clamp<ActivationFunctionType::RELU>},
     {BuiltinOperator::RELU_N1_TO_1, clamp<ActivationFunctionType::RELU_N1_TO_1>},
     {BuiltinOperator::RELU6, clamp<ActivationFunctionType::RELU6>},
@@ -131,6 +131,6 @@ Range fused_range(ActivationFunctionType activation) {
   fail("fused activation is {}; expected 0 to 5", static_cast<int>(activation));
 }
 
-std::span<const ConverterEntry> elementwise_converters() { return kConverters; }
+std::span<const ConverterEntry> elementwise_converters() { return kElementwiseConverters; }
 
 }  // namespace mj::tflite

@@ -22,13 +22,13 @@ void dequantize(Importer& importer, const OperatorView& op) {
   importer.set(op, 0, importer.add_quantize(op, x.id, DType::kF32, std::nullopt), x.dims);
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kQuantizeConverters[] = {
     {BuiltinOperator::QUANTIZE, quantize},
     {BuiltinOperator::DEQUANTIZE, dequantize},
 };
 
 }  // namespace
 
-std::span<const ConverterEntry> quantize_converters() { return kConverters; }
+std::span<const ConverterEntry> quantize_converters() { return kQuantizeConverters; }
 
 }  // namespace mj::tflite

@@ -126,7 +126,7 @@ void split_v(Importer& importer, const OperatorView& op) {
   split_into(importer, op, x, axis, sizes);
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kSelectionConverters[] = {
     {BuiltinOperator::SLICE, slice},
     {BuiltinOperator::STRIDED_SLICE, strided_slice},
     {BuiltinOperator::SPLIT, split},
@@ -143,6 +143,6 @@ ValueId sliced(Importer& importer, const OperatorView& op, const Activation& x, 
   return importer.add(op, Slice{stored(begin), stored(end), stored(stride)}, {x.id});
 }
 
-std::span<const ConverterEntry> selection_converters() { return kConverters; }
+std::span<const ConverterEntry> selection_converters() { return kSelectionConverters; }
 
 }  // namespace mj::tflite

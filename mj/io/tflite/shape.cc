@@ -181,7 +181,7 @@ void concatenation(Importer& importer, const OperatorView& op) {
   importer.set(op, 0, importer.add(op, operation, std::move(parts)), dims);
 }
 
-constexpr ConverterEntry kConverters[] = {
+constexpr ConverterEntry kShapeConverters[] = {
     {BuiltinOperator::RESHAPE, reshape},
     {BuiltinOperator::SQUEEZE, squeeze},
     {BuiltinOperator::EXPAND_DIMS, expand_dims},
@@ -193,6 +193,6 @@ constexpr ConverterEntry kConverters[] = {
 
 }  // namespace
 
-std::span<const ConverterEntry> shape_converters() { return kConverters; }
+std::span<const ConverterEntry> shape_converters() { return kShapeConverters; }
 
 }  // namespace mj::tflite

@@ -13,7 +13,6 @@
 namespace mj {
 namespace {
 
-constexpr std::uint8_t kWaiting = 0, kDone = 2;
 constexpr std::int64_t kMaxActions = 200000;
 
 /// What was decided at the exits in one inference with cuts: a decision counts from the commit that follows it.

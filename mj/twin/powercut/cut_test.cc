@@ -9,12 +9,6 @@
 #include "mj/base/text.h"
 
 namespace mj {
-namespace {
-
-constexpr std::uint8_t kDone = 2;
-
-}  // namespace
-
 CutTest::CutTest(const FirmwareFolder& folder, const PowercutOptions& options, Progress& progress)
     : folder_(folder),
       options_(options),

@@ -20,6 +20,8 @@ namespace mj {
 
 using Memory = std::vector<std::byte>;
 
+constexpr std::uint8_t kWaiting = 0, kDone = 2;  ///< of `Machine::phase`
+
 inline bool same(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }

@@ -15,6 +15,7 @@
 #include "mj/twin/msp430/machine.h"
 #include "mj/twin/msp430_board.h"
 #include "mj/twin/powercut/cut_job.h"
+#include "mj/twin/run.h"
 
 namespace mj {
 namespace {
@@ -23,7 +24,6 @@ using msp430::Snapshot;
 using msp430::Stop;
 using msp430::StopReason;
 
-constexpr std::uint64_t kMostInstructions = 4'000'000'000;  // of one inference
 constexpr std::size_t kMostSettled = 16;
 constexpr std::int64_t kStretchesAtOnce = 64;
 
@@ -36,7 +36,7 @@ struct World {
 };
 
 /// The answer and what non-volatile memory holds after one uninterrupted inference.
-struct Reference {
+struct Msp430Reference {
   std::vector<std::byte> answer;
   Snapshot end;
   std::uint64_t instructions = 0;
@@ -52,13 +52,13 @@ msp430::MachineOptions machine_options(std::uint64_t seed) {
 }
 
 /// One emulated device and the world around it.
-class Device {
+class CutDevice {
  public:
   msp430::Machine machine;
   World world;
   std::vector<std::byte> answer;  ///< the last that was delivered
 
-  Device(const CutJob& job, const std::vector<Reference>& references)
+  CutDevice(const CutJob& job, const std::vector<Msp430Reference>& references)
       : machine(job.program, machine_options(job.options.seed)), job_(job), references_(references), board_(machine) {
     machine.add_breakpoint(machine.symbol("mj_commit"));
   }
@@ -101,7 +101,7 @@ class Device {
     return "the program came to another end";
   }
   /// Where non-volatile memory differs from that of a snapshot; `other` is a machine to look at it with.
-  std::string difference(const Snapshot& expected, Device& other) const {
+  std::string difference(const Snapshot& expected, CutDevice& other) const {
     other.machine.restore(expected);
     for (const auto& [first, bytes] : {std::pair(0x1800u, 0x200u), std::pair(0x4000u, 0x40000u)}) {
       const auto ours = machine.memory(first, bytes), theirs = other.machine.memory(first, bytes);
@@ -143,7 +143,7 @@ class Device {
   }
 
   const CutJob& job_;
-  const std::vector<Reference>& references_;  // empty while they are made
+  const std::vector<Msp430Reference>& references_;  // empty while they are made
   Msp430Board board_;
   std::string failure_;
 };
@@ -157,9 +157,9 @@ struct Stretch {
   bool last = false;
 };
 
-class Tester {
+class Msp430Tester {
  public:
-  Tester(const CutJob& job, Progress& progress) : job_(job), progress_(progress), stretches_(job.folder) {
+  Msp430Tester(const CutJob& job, Progress& progress) : job_(job), progress_(progress), stretches_(job.folder) {
     for (std::size_t k = 0; k < job.inputs.size(); ++k) references_.push_back(reference(k));
     for (int i = 0; i < threads(); ++i) workers_.push_back(std::make_unique<Worker>(job, references_));
   }
@@ -187,21 +187,21 @@ class Tester {
 
  private:
   struct Worker {
-    Worker(const CutJob& job, const std::vector<Reference>& references) : front(job, references), probe(job, references) {
+    Worker(const CutJob& job, const std::vector<Msp430Reference>& references) : front(job, references), probe(job, references) {
       probe.machine.save(blank);
     }
-    Device front, probe;
+    CutDevice front, probe;
     Snapshot blank, here;
     std::vector<Snapshot> settled;  ///< ends of the stretch from which the run to the end is known
   };
 
-  Reference reference(std::size_t input) const {
-    static const std::vector<Reference> kNone;
-    Device device(job_, kNone);
+  Msp430Reference reference(std::size_t input) const {
+    static const std::vector<Msp430Reference> kNone;
+    CutDevice device(job_, kNone);
     device.world.input = input;
     const Event event = device.finish();
     if (event != Event::kEnd) fail("an uninterrupted inference: {}", device.why(event));
-    Reference out;
+    Msp430Reference out;
     out.answer = device.answer;
     out.instructions = device.machine.instructions();
     device.machine.save(out.end);
@@ -220,7 +220,7 @@ class Tester {
     done_ = 0;
     const std::int64_t before = single_;
     progress_.begin(phase, static_cast<std::int64_t>(chosen.size()), "stretches");
-    Device walker(job_, references_);
+    CutDevice walker(job_, references_);
     std::vector<Stretch> some;
     std::int64_t number = 0;
     const auto work_off = [&] {
@@ -250,7 +250,7 @@ class Tester {
   }
 
   void cut_stretch(Worker& worker, const Stretch& stretch, std::int64_t step) {
-    Device& front = worker.front;
+    CutDevice& front = worker.front;
     front.machine.restore(stretch.begin);
     front.world = stretch.world;
     worker.settled.clear();
@@ -266,7 +266,7 @@ class Tester {
 
   /// Cuts the power where `front` stands.
   void cut_once(Worker& worker, const Stretch& stretch, std::uint64_t at, std::uint64_t noise) {
-    Device& probe = worker.probe;
+    CutDevice& probe = worker.probe;
     probe.machine.restore(worker.here);
     probe.world = worker.front.world;
     probe.cut_power(noise);
@@ -305,7 +305,7 @@ class Tester {
     std::atomic<std::int64_t> total = 0;
     parallel_for_worker(chains, [&](std::int64_t chain, int index) {
       Worker& worker = *workers_[static_cast<std::size_t>(index)];
-      Device& probe = worker.probe;
+      CutDevice& probe = worker.probe;
       RandomStream random(job_.options.seed, 0xc4a1, static_cast<std::uint64_t>(chain));
       const std::uint64_t whole = references_[0].instructions;
       const std::uint64_t length = 1 + random.below(8);
@@ -328,7 +328,7 @@ class Tester {
       if (event == Event::kLimit) event = probe.finish();
       if (event != Event::kEnd) {
         diverged(probe.why(event));
-      } else if (const Reference& right = references_[probe.world.committed]; !probe.machine.same_fram(right.end)) {
+      } else if (const Msp430Reference& right = references_[probe.world.committed]; !probe.machine.same_fram(right.end)) {
         diverged(probe.difference(right.end, worker.front));
       }
       advance(1);
@@ -338,7 +338,7 @@ class Tester {
     progress_.end(fmt::format("{} random chains, {} cuts", thousands(chains), thousands(total)));
   }
 
-  static Event run_through_commits(Device& device, std::uint64_t instructions) {
+  static Event run_through_commits(CutDevice& device, std::uint64_t instructions) {
     const std::uint64_t end = device.machine.instructions() + instructions;
     for (;;) {
       const Event event = device.run(end - device.machine.instructions());
@@ -349,7 +349,7 @@ class Tester {
   const CutJob& job_;
   Progress& progress_;
   Stretches stretches_;
-  std::vector<Reference> references_;
+  std::vector<Msp430Reference> references_;
   std::vector<std::unique_ptr<Worker>> workers_;
   TwinCutResult result_;
   Divergences divergences_;
@@ -359,6 +359,6 @@ class Tester {
 
 }  // namespace
 
-TwinCutResult cut_on_msp430_core(const CutJob& job, Progress& progress) { return Tester(job, progress).run(); }
+TwinCutResult cut_on_msp430_core(const CutJob& job, Progress& progress) { return Msp430Tester(job, progress).run(); }
 
 }  // namespace mj

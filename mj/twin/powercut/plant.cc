@@ -13,9 +13,9 @@ namespace mj {
 namespace {
 
 /// A source file that is changed.
-class Source {
+class SourceText {
  public:
-  explicit Source(std::filesystem::path path) : path_(std::move(path)), text_(read_text(path_)) {}
+  explicit SourceText(std::filesystem::path path) : path_(std::move(path)), text_(read_text(path_)) {}
 
   const std::string& text() const { return text_; }
   /// Replaces what is there exactly once.
@@ -41,7 +41,7 @@ std::string capitals(std::string text) {
 }
 
 /// The sum of a residual block is written over its first summand.
-void plant_in_place_residual(Source code) {
+void plant_in_place_residual(SourceText code) {
   static const std::regex addition(R"(mj_add\(&\w+, unit->tile, arena \+ AT_(\d+), arena \+ AT_(\d+), arena \+ AT_(\d+)\))");
   std::smatch found;
   if (!std::regex_search(code.text(), found, addition)) fail("this network adds no two activations");
@@ -56,7 +56,7 @@ void plant_in_place_residual(Source code) {
 }
 
 /// A unit is committed before its results are stored.
-void plant_commit_before_data(Source code, const std::string& macro) {
+void plant_commit_before_data(SourceText code, const std::string& macro) {
   const std::string run = "  run_unit(state, tiling, &unit);\n";
   const std::string commit = fmt::format("  mj_commit(&state->kept->kept, {}_UNITS, &state->lost.position);\n", macro);
   // Between the two there may be a decision.
@@ -78,7 +78,7 @@ std::vector<std::int64_t> pieces_of_sums(const std::string& code) {
 }
 
 /// Partial sums are added up in one place.
-void plant_in_place_partials(Source code) {
+void plant_in_place_partials(SourceText code) {
   static const std::regex sums(R"(case (\d+): \{[^}]*?mj_part_of\(unit, (arena \+ \d+), (arena \+ \d+)\))");
   const std::vector<std::int64_t> pieces = pieces_of_sums(code.text());
   const std::string text = code.text();
@@ -93,7 +93,7 @@ void plant_in_place_partials(Source code) {
 }
 
 /// Which unit comes next is remembered in volatile memory.
-void plant_stale_volatile_cache(Source code, Source header, const std::string& macro) {
+void plant_stale_volatile_cache(SourceText code, SourceText header, const std::string& macro) {
   const std::string member = "  uint16_t position;";
   header.replace(member, "  uint16_t cached;\n" + member);
   static const std::regex bytes(R"(_VOLATILE_BYTES (\d+)\n)");
@@ -113,7 +113,7 @@ void plant_stale_volatile_cache(Source code, Source header, const std::string& m
 }
 
 /// The unit behind a decision asks again, as if it had not been taken.
-void plant_re_decide(Source code, const std::string& macro) {
+void plant_re_decide(SourceText code, const std::string& macro) {
   const std::string header = "_step_until(";
   if (code.text().find(header) == std::string::npos) fail("this network has no exits");
   const std::string find = "  tiling = mj_find_unit(tilings, number(state), &unit);\n";
@@ -141,11 +141,11 @@ void plant_bug(const std::filesystem::path& build, const FirmwareFolder& folder,
   const std::string macro = capitals(folder.name);
   const std::filesystem::path code = build / (folder.name + ".c");
   with_context("seed bug '" + bug + "'", [&] {
-    if (bug == "in-place-residual") return plant_in_place_residual(Source(code));
-    if (bug == "commit-before-data") return plant_commit_before_data(Source(code), macro);
-    if (bug == "in-place-partials") return plant_in_place_partials(Source(code));
-    if (bug == "stale-volatile-cache") return plant_stale_volatile_cache(Source(code), Source(build / (folder.name + ".h")), macro);
-    if (bug == "re-decide") return plant_re_decide(Source(code), macro);
+    if (bug == "in-place-residual") return plant_in_place_residual(SourceText(code));
+    if (bug == "commit-before-data") return plant_commit_before_data(SourceText(code), macro);
+    if (bug == "in-place-partials") return plant_in_place_partials(SourceText(code));
+    if (bug == "stale-volatile-cache") return plant_stale_volatile_cache(SourceText(code), SourceText(build / (folder.name + ".h")), macro);
+    if (bug == "re-decide") return plant_re_decide(SourceText(code), macro);
     fail("is unknown; expected {}", fmt::join(seed_bug_names(), ", "));
   });
 }

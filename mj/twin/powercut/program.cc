@@ -103,8 +103,6 @@ bool of_the_device(const std::string& file) {
   return file == "main.c" || file == "board.c" || file == "start.c" || file == "memory.c";
 }
 
-std::string excerpt(const std::string& text) { return text.substr(0, 600); }
-
 }  // namespace
 
 FirmwareProgram::FirmwareProgram(const FirmwareFolder& folder, int copies, const std::string& seed_bug) {

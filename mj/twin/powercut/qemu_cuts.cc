@@ -18,14 +18,13 @@
 #include "mj/base/text.h"
 #include "mj/twin/powercut/cut_job.h"
 #include "mj/twin/qemu.h"
+#include "mj/twin/run.h"
 
 namespace mj {
 namespace {
 
 using Memory = std::vector<std::byte>;
 
-constexpr std::uint32_t kGuardBytes = 0x10000;
-constexpr std::uint64_t kMostInstructions = 4'000'000'000;
 constexpr std::uint64_t kMemoryFileBytes = 16 << 20;
 constexpr std::uint32_t kRam = 0x20000000, kMemoryFile = 0x21000000;
 
@@ -156,14 +155,14 @@ struct State {
   Memory memory;
 };
 
-struct Reference {
+struct QemuReference {
   Memory answer, end;
   std::uint64_t instructions = 0;
 };
 
-class Tester {
+class QemuTester {
  public:
-  Tester(const CutJob& job, Progress& progress)
+  QemuTester(const CutJob& job, Progress& progress)
       : job_(job), progress_(progress), stretches_(job.folder), places_(places_of(job.program, job.machine)) {
     const std::filesystem::path plugin = compile_qemu_plugin(tools_.path());
     for (int i = 0; i < threads(); ++i) boards_.push_back(std::make_unique<Board>(job, places_, plugin));
@@ -197,7 +196,7 @@ class Tester {
  private:
   static constexpr std::uint64_t kFirstNoise = 77;
 
-  Reference reference(const std::vector<std::byte>& input) {
+  QemuReference reference(const std::vector<std::byte>& input) {
     Board& board = *boards_[0];
     board.set_memory(Memory(places_.nvm_bytes));
     Outcome out = board.power_on(kFirstNoise, input, false, 0);
@@ -288,7 +287,7 @@ class Tester {
       board.set_memory(state.memory);
       const std::uint64_t noise = RandomStream(job_.options.seed, 0xc07, state.count).next();
       const Outcome out = board.power_on(noise, job_.inputs[0], state.count > delivered_at_, 0);
-      const Reference& right = references_[0];
+      const QemuReference& right = references_[0];
       if (const std::string wrong = judge(out, board, right); !wrong.empty()) {
         divergences_.report(fmt::format("{}: {}", describe(state.count), wrong));
       }
@@ -300,7 +299,7 @@ class Tester {
   }
 
   /// What is wrong at the end of an inference; nothing when all is right.
-  std::string judge(const Outcome& out, const Board& board, const Reference& right) const {
+  std::string judge(const Outcome& out, const Board& board, const QemuReference& right) const {
     if (!out.done) return out.failure;
     if (out.answer && *out.answer != right.answer) return "the answer that was delivered is wrong";
     const Memory end = board.memory();
@@ -351,7 +350,7 @@ class Tester {
   Places places_;
   TemporaryFolder tools_;
   std::vector<std::unique_ptr<Board>> boards_;
-  std::vector<Reference> references_;
+  std::vector<QemuReference> references_;
   std::uint64_t delivered_at_ = 0;
   std::vector<std::uint64_t> begins_;
   TwinCutResult result_;
@@ -364,7 +363,7 @@ class Tester {
 
 TwinCutResult cut_on_qemu(const CutJob& job, Progress& progress) {
   if (job.machine.name != "m4") fail("machine {} has no non-volatile memory; expected m4 or msp430fr5994", job.machine.name);
-  return Tester(job, progress).run();
+  return QemuTester(job, progress).run();
 }
 
 }  // namespace mj

@@ -17,8 +17,8 @@ std::filesystem::path scratch(const std::string& name) {
   return std::filesystem::path(testing::TempDir()) / (std::to_string(::getpid()) + name);
 }
 
-std::string error_of(std::span<const std::byte> bytes) {
-  return mj::error_of([&] { parse_npy(bytes); });
+std::string parse_error(std::span<const std::byte> bytes) {
+  return error_of([&] { parse_npy(bytes); });
 }
 
 std::vector<std::byte> file_of(const std::string& header, const std::string& data) {
@@ -51,13 +51,13 @@ TEST(Npy, FortranOrderIsTurned) {
 }
 
 TEST(Npy, RefusesWithOneSentence) {
-  EXPECT_EQ(error_of(file_of("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "abcd")),
+  EXPECT_EQ(parse_error(file_of("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "abcd")),
             "npy element type '>f4' unsupported; expected little-endian f4 f8 i1 u1 i2 u2 i4 i8 or b1");
-  EXPECT_EQ(error_of(file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }", "abcd")),
+  EXPECT_EQ(parse_error(file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }", "abcd")),
             "truncated: npy shape promises more elements than the 1 in the file");
-  EXPECT_EQ(error_of(file_of("{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", "abcd")),
+  EXPECT_EQ(parse_error(file_of("{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", "abcd")),
             "2 bytes after the last of 2 elements");
-  EXPECT_EQ(error_of({}), "not an npy file (it does not begin with \\x93NUMPY)");
+  EXPECT_EQ(parse_error({}), "not an npy file (it does not begin with \\x93NUMPY)");
 }
 
 TEST(File, MissingAndDirectory) {

@@ -8,6 +8,7 @@
 namespace mj {
 namespace {
 
+using test::read_error;
 using test::Scratch;
 
 /// One record: labels, then all red, all green, all blue; pixel p of channel c is p * 3 + c + shift, modulo 256.
@@ -25,10 +26,6 @@ void write_cifar10(const Scratch& dir) {
                                                               record(std::string(1, static_cast<char>(b + 4)), b + 10));
   }
   dir.write("test_batch.bin", record(std::string(1, '\0'), 0));
-}
-
-std::string read_error(const Scratch& dir, Half half = Half::kBoth) {
-  return error_of([&] { read_dataset("cifar10:" + dir.path().string(), half); });
 }
 
 TEST(Cifar, PutsChannelsLastAndKeepsTheOrder) {
@@ -64,7 +61,7 @@ TEST(Cifar, ReadsNamesBesideTheData) {
   dir.write("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
   EXPECT_EQ(read_dataset("cifar10:" + dir.path().string(), Half::kTest).class_names[9], "j");
   dir.write("batches.meta.txt", "a\nb\n");
-  EXPECT_EQ(read_error(dir), (dir / "batches.meta.txt") + ": 2 class names; expected 10");
+  EXPECT_EQ(read_error("cifar10", dir), (dir / "batches.meta.txt") + ": 2 class names; expected 10");
 }
 
 TEST(Cifar, SaysWhatIsWrong) {
@@ -72,26 +69,26 @@ TEST(Cifar, SaysWhatIsWrong) {
   write_cifar10(dir);
   const std::string name = dir / "data_batch_3.bin";
   dir.write("data_batch_3.bin", record("\3", 0) + record("\x0a", 0));
-  EXPECT_EQ(read_error(dir), name + ": record 1: label 10 out of range; expected 0..9");
+  EXPECT_EQ(read_error("cifar10", dir), name + ": record 1: label 10 out of range; expected 0..9");
   dir.write("data_batch_3.bin", record("\3", 0) + record("\3", 0).substr(0, 1000));
-  EXPECT_EQ(read_error(dir), name + ": truncated: 4,073 bytes are 1 whole records of 3,073 and 1,000 more");
+  EXPECT_EQ(read_error("cifar10", dir), name + ": truncated: 4,073 bytes are 1 whole records of 3,073 and 1,000 more");
   dir.write("data_batch_3.bin", "");
-  EXPECT_EQ(read_error(dir), name + ": empty; expected records of 3,073 bytes");
+  EXPECT_EQ(read_error("cifar10", dir), name + ": empty; expected records of 3,073 bytes");
   std::filesystem::remove(dir.path() / "data_batch_3.bin");
-  EXPECT_EQ(read_error(dir), name + ": no such file");
-  EXPECT_EQ(read_error(dir, Half::kTest), "");
+  EXPECT_EQ(read_error("cifar10", dir), name + ": no such file");
+  EXPECT_EQ(read_error("cifar10", dir, Half::kTest), "");
   std::filesystem::create_directory(dir.path() / "data_batch_3.bin");
-  EXPECT_EQ(read_error(dir), name + ": not a file");
+  EXPECT_EQ(read_error("cifar10", dir), name + ": not a file");
 }
 
 TEST(Cifar, SeesALostEndAtARecordBoundaryBesideACompleteFile) {
   Scratch dir;
   write_cifar10(dir);
   std::filesystem::resize_file(dir.path() / "data_batch_2.bin", 30'730'000);
-  EXPECT_EQ(read_error(dir),
+  EXPECT_EQ(read_error("cifar10", dir),
             (dir / "data_batch_1.bin") + ": truncated: 2 records; expected 10,000, for data_batch_2.bin is complete");
   std::filesystem::resize_file(dir.path() / "data_batch_1.bin", 30'730'001);
-  EXPECT_EQ(read_error(dir), (dir / "data_batch_1.bin") +
+  EXPECT_EQ(read_error("cifar10", dir), (dir / "data_batch_1.bin") +
                                  ": trailing bytes after 10,000 records of 3,073 (30,730,000 bytes); found 30,730,001");
 }
 

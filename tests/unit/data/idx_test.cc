@@ -10,6 +10,7 @@ namespace {
 
 using test::big_endian;
 using test::gzip;
+using test::read_error;
 using test::Scratch;
 
 std::string images(std::uint32_t n, std::uint32_t height, std::uint32_t width) {
@@ -22,7 +23,7 @@ std::string labels(const std::string& values) {
 }
 
 /// Four training and two test images of 2x3 in three classes.
-void write_small(const Scratch& dir, bool zipped) {
+void write_small_idx(const Scratch& dir, bool zipped) {
   const auto put = [&](const std::string& name, const std::string& bytes) {
     zipped ? dir.write(name + ".gz", gzip(bytes)) : dir.write(name, bytes);
   };
@@ -32,14 +33,10 @@ void write_small(const Scratch& dir, bool zipped) {
   put("t10k-labels-idx1-ubyte", labels(std::string("\2\0", 2)));
 }
 
-std::string read_error(const Scratch& dir, Half half = Half::kBoth) {
-  return error_of([&] { read_dataset("idx:" + dir.path().string(), half); });
-}
-
 TEST(Idx, ReadsPlainAndGzipAlike) {
   for (const bool zipped : {false, true}) {
     Scratch dir;
-    write_small(dir, zipped);
+    write_small_idx(dir, zipped);
     const std::string specification = "idx:" + dir.path().string();
     const DataSet set = read_dataset(specification);
     EXPECT_EQ(set.name, specification);
@@ -61,7 +58,7 @@ TEST(Idx, ReadsTheDottedNames) {
 
 TEST(Idx, ReadsOneHalfWithTheClassesOfTheTrainingLabels) {
   Scratch dir;
-  write_small(dir, false);
+  write_small_idx(dir, false);
   dir.write("t10k-labels-idx1-ubyte", labels(std::string("\1\0", 2)));
   std::filesystem::remove(dir.path() / "train-images-idx3-ubyte");
   const DataSet set = read_dataset("idx:" + dir.path().string(), Half::kTest);
@@ -72,106 +69,106 @@ TEST(Idx, ReadsOneHalfWithTheClassesOfTheTrainingLabels) {
 
 TEST(Idx, TakesClassNamesFromAFile) {
   Scratch dir;
-  write_small(dir, false);
+  write_small_idx(dir, false);
   dir.write("class_names.txt", "ant\r\nbee\n\ncat");
   EXPECT_EQ(read_dataset("idx:" + dir.path().string()).class_names, (std::vector<std::string>{"ant", "bee", "cat"}));
   dir.write("class_names.txt", "ant\nbee\n");
-  EXPECT_EQ(read_error(dir), (dir / "train-labels-idx1-ubyte") + ": sample 2: label 2 out of range; expected 0..1");
+  EXPECT_EQ(read_error("idx", dir), (dir / "train-labels-idx1-ubyte") + ": sample 2: label 2 out of range; expected 0..1");
   dir.write("class_names.txt", "ant\nbee\nant\n");
-  EXPECT_EQ(read_error(dir), (dir / "class_names.txt") + ": class 'ant' is listed twice");
+  EXPECT_EQ(read_error("idx", dir), (dir / "class_names.txt") + ": class 'ant' is listed twice");
   dir.write("class_names.txt", "\n\n");
-  EXPECT_EQ(read_error(dir), (dir / "class_names.txt") + ": holds no class names");
+  EXPECT_EQ(read_error("idx", dir), (dir / "class_names.txt") + ": holds no class names");
 }
 
 TEST(Idx, SaysWhatIsMissing) {
   Scratch dir;
-  EXPECT_EQ(read_error(dir),
+  EXPECT_EQ(read_error("idx", dir),
             dir.path().string() + ": has neither train-labels-idx1-ubyte nor train-labels-idx1-ubyte.gz");
   EXPECT_EQ(error_of([] { read_dataset("idx:/no/such"); }), "data set 'idx:/no/such': /no/such: no such folder");
 }
 
 TEST(Idx, SaysHowMuchIsMissing) {
   Scratch dir;
-  write_small(dir, false);
+  write_small_idx(dir, false);
   const std::string name = dir / "train-images-idx3-ubyte";
   dir.write("train-images-idx3-ubyte", images(60000, 28, 28).substr(0, 1234));
-  EXPECT_EQ(read_error(dir),
+  EXPECT_EQ(read_error("idx", dir),
             name + ": truncated: header promises 60000 images of 28x28 (47,040,016 bytes); found 1,234");
   dir.write("train-images-idx3-ubyte", images(4, 2, 3).substr(0, 11));
-  EXPECT_EQ(read_error(dir), name + ": truncated: the header has 16 bytes; found 11");
+  EXPECT_EQ(read_error("idx", dir), name + ": truncated: the header has 16 bytes; found 11");
   dir.write("train-images-idx3-ubyte", "");
-  EXPECT_EQ(read_error(dir), name + ": truncated: the header has 16 bytes; found 0");
+  EXPECT_EQ(read_error("idx", dir), name + ": truncated: the header has 16 bytes; found 0");
   dir.write("train-images-idx3-ubyte", images(4, 2, 3) + "!");
-  EXPECT_EQ(read_error(dir), name + ": trailing bytes after 4 images of 2x3 (40 bytes)");
+  EXPECT_EQ(read_error("idx", dir), name + ": trailing bytes after 4 images of 2x3 (40 bytes)");
   dir.write("train-images-idx3-ubyte", images(4, 2, 3));
   dir.write("train-labels-idx1-ubyte", labels(std::string("\0\1\2\1", 4)).substr(0, 10));
-  EXPECT_EQ(read_error(dir),
+  EXPECT_EQ(read_error("idx", dir),
             (dir / "train-labels-idx1-ubyte") + ": truncated: header promises 4 labels (12 bytes); found 10");
 }
 
 TEST(Idx, RefusesHeadersThatCannotBe) {
   Scratch dir;
-  write_small(dir, false);
+  write_small_idx(dir, false);
   const std::string name = dir / "train-images-idx3-ubyte";
   const auto header = [](std::uint32_t n, std::uint32_t h, std::uint32_t w) {
     return big_endian(0x803) + big_endian(n) + big_endian(h) + big_endian(w);
   };
   dir.write("train-images-idx3-ubyte", header(0, 2, 3));
-  EXPECT_EQ(read_error(dir), name + ": holds no images");
+  EXPECT_EQ(read_error("idx", dir), name + ": holds no images");
   dir.write("train-images-idx3-ubyte", header(0xffffffff, 0xffffffff, 0xffffffff));
-  EXPECT_EQ(read_error(dir), name + ": header promises images with a side of 4294967295; expected 1..4096");
+  EXPECT_EQ(read_error("idx", dir), name + ": header promises images with a side of 4294967295; expected 1..4096");
   dir.write("train-images-idx3-ubyte", header(0xffffffff, 4096, 4096));
-  EXPECT_EQ(read_error(dir), name +
+  EXPECT_EQ(read_error("idx", dir), name +
                                  ": truncated: header promises 4294967295 images of 4096x4096 "
                                  "(72,057,594,021,150,736 bytes); found 16");
   dir.write("train-images-idx3-ubyte", header(4, 0, 3));
-  EXPECT_EQ(read_error(dir), name + ": header promises images with a side of 0; expected 1..4096");
+  EXPECT_EQ(read_error("idx", dir), name + ": header promises images with a side of 0; expected 1..4096");
   dir.write("train-images-idx3-ubyte", labels("abcd"));
-  EXPECT_EQ(read_error(dir),
+  EXPECT_EQ(read_error("idx", dir),
             name + ": starts with 0x00000801; expected 0x00000803 (IDX, unsigned bytes, 3 dimensions)");
   dir.write("train-labels-idx1-ubyte", labels(""));
-  EXPECT_EQ(read_error(dir), (dir / "train-labels-idx1-ubyte") + ": holds no labels");
+  EXPECT_EQ(read_error("idx", dir), (dir / "train-labels-idx1-ubyte") + ": holds no labels");
 }
 
 TEST(Idx, RefusesHalvesThatDoNotFit) {
   Scratch dir;
-  write_small(dir, false);
+  write_small_idx(dir, false);
   dir.write("train-labels-idx1-ubyte", labels(std::string("\0\1\2", 3)));
-  EXPECT_EQ(read_error(dir), (dir / "train-labels-idx1-ubyte") + ": 3 labels; train-images-idx3-ubyte holds 4 images");
-  write_small(dir, false);
+  EXPECT_EQ(read_error("idx", dir), (dir / "train-labels-idx1-ubyte") + ": 3 labels; train-images-idx3-ubyte holds 4 images");
+  write_small_idx(dir, false);
   dir.write("t10k-labels-idx1-ubyte", labels(std::string("\2\3", 2)));
-  EXPECT_EQ(read_error(dir), (dir / "t10k-labels-idx1-ubyte") + ": sample 1: label 3 out of range; expected 0..2");
-  write_small(dir, false);
+  EXPECT_EQ(read_error("idx", dir), (dir / "t10k-labels-idx1-ubyte") + ": sample 1: label 3 out of range; expected 0..2");
+  write_small_idx(dir, false);
   dir.write("t10k-images-idx3-ubyte", images(2, 3, 3));
-  EXPECT_EQ(read_error(dir), dir.path().string() + ": training images are 2x3x1, test images 3x3x1");
+  EXPECT_EQ(read_error("idx", dir), dir.path().string() + ": training images are 2x3x1, test images 3x3x1");
 }
 
 TEST(Idx, RefusesDamagedGzip) {
   Scratch dir;
-  write_small(dir, true);
+  write_small_idx(dir, true);
   const std::string name = dir / "train-images-idx3-ubyte.gz";
   const std::string good = gzip(images(4, 2, 3));
   dir.write("train-images-idx3-ubyte.gz", images(4, 2, 3));
-  EXPECT_EQ(read_error(dir), name + ": not a gzip file");
+  EXPECT_EQ(read_error("idx", dir), name + ": not a gzip file");
   std::string wrong_checksum = good;
   wrong_checksum[good.size() - 8] ^= 1;
   dir.write("train-images-idx3-ubyte.gz", wrong_checksum);
-  EXPECT_EQ(read_error(dir), name + ": corrupt gzip data: incorrect data check");
+  EXPECT_EQ(read_error("idx", dir), name + ": corrupt gzip data: incorrect data check");
   dir.write("train-images-idx3-ubyte.gz", good + "x");
-  EXPECT_EQ(read_error(dir), name + ": trailing bytes after the gzip stream");
+  EXPECT_EQ(read_error("idx", dir), name + ": trailing bytes after the gzip stream");
   dir.write("train-images-idx3-ubyte.gz", good.substr(0, good.size() - 1));
-  EXPECT_EQ(read_error(dir), name + ": truncated: the gzip stream ends before its checksum");
+  EXPECT_EQ(read_error("idx", dir), name + ": truncated: the gzip stream ends before its checksum");
   // Two members are one file, as for gzip itself.
   const std::string all = images(4, 2, 3);
   dir.write("train-images-idx3-ubyte.gz", gzip(all.substr(0, 20)) + gzip(all.substr(20)));
-  EXPECT_EQ(read_error(dir), "");
+  EXPECT_EQ(read_error("idx", dir), "");
 }
 
 TEST(Idx, NeverUnpacksABomb) {
   Scratch dir;
-  write_small(dir, true);
+  write_small_idx(dir, true);
   dir.write("train-images-idx3-ubyte.gz", gzip(images(4, 2, 3) + std::string(200'000'000, '\0')));
-  EXPECT_EQ(read_error(dir),
+  EXPECT_EQ(read_error("idx", dir),
             (dir / "train-images-idx3-ubyte.gz") + ": trailing bytes after 4 images of 2x3 (40 bytes)");
 }
 
@@ -179,14 +176,14 @@ TEST(Idx, EveryPrefixIsAnError) {
   for (const bool zipped : {false, true}) {
     for (const std::string name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}) {
       Scratch dir;
-      write_small(dir, zipped);
+      write_small_idx(dir, zipped);
       const std::string file = zipped ? name + ".gz" : name;
       std::string whole = name == "train-images-idx3-ubyte" ? images(4, 2, 3) : labels(std::string("\0\1\2\1", 4));
       if (zipped) whole = gzip(whole);
-      ASSERT_EQ(read_error(dir), "");
+      ASSERT_EQ(read_error("idx", dir), "");
       for (std::size_t size = 0; size < whole.size(); ++size) {
         dir.write(file, whole.substr(0, size));
-        EXPECT_TRUE(read_error(dir).starts_with((dir / file) + ": truncated: ")) << size << ": " << read_error(dir);
+        EXPECT_TRUE(read_error("idx", dir).starts_with((dir / file) + ": truncated: ")) << size << ": " << read_error("idx", dir);
       }
     }
   }
@@ -194,13 +191,13 @@ TEST(Idx, EveryPrefixIsAnError) {
 
 TEST(Idx, EveryFlippedBitOfAHeaderIsAnErrorOrReads) {
   Scratch dir;
-  write_small(dir, false);
+  write_small_idx(dir, false);
   const std::string whole = images(4, 2, 3);
   for (std::size_t bit = 0; bit < 16 * 8; ++bit) {
     std::string bytes = whole;
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
     dir.write("train-images-idx3-ubyte", bytes);
-    EXPECT_NE(read_error(dir), "") << bit;
+    EXPECT_NE(read_error("idx", dir), "") << bit;
   }
 }
 

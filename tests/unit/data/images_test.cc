@@ -11,13 +11,10 @@ namespace {
 
 using test::flat_jpeg;
 using test::ramp_png;
+using test::read_error;
 using test::Scratch;
 
-std::string read_error(const Scratch& dir, Half half = Half::kBoth) {
-  return error_of([&] { read_dataset("images:" + dir.path().string(), half); });
-}
-
-void write_small(const Scratch& dir) {
+void write_small_folders(const Scratch& dir) {
   dir.write("train/dog/b.png", ramp_png(2, 3, 3, 20));
   dir.write("train/dog/a.PNG", ramp_png(2, 3, 3, 10));
   dir.write("train/cat/z.png", ramp_png(2, 3, 3, 30));
@@ -28,7 +25,7 @@ void write_small(const Scratch& dir) {
 
 TEST(Images, ReadsClassFoldersByName) {
   Scratch dir;
-  write_small(dir);
+  write_small_folders(dir);
   const DataSet set = read_dataset("images:" + dir.path().string());
   EXPECT_EQ(set.class_names, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(set.train.shape, (Shape{2, 3, 3}));
@@ -49,8 +46,8 @@ TEST(Images, AreGreyOnlyWhenAllAre) {
   EXPECT_EQ(read_dataset(specification).train.shape, (Shape{2, 2, 1}));
   EXPECT_EQ(read_dataset(specification).train.sample(1), (std::vector<float>{9, 10, 11, 12}));
   dir.write("test/b/3.png", ramp_png(2, 2, 3, 7));
-  EXPECT_EQ(read_error(dir), (dir / "test/b/3.png") + ": in colour; all training images are grey");
-  EXPECT_EQ(read_error(dir, Half::kTest), (dir / "test/b/3.png") + ": in colour; all training images are grey");
+  EXPECT_EQ(read_error("images", dir), (dir / "test/b/3.png") + ": in colour; all training images are grey");
+  EXPECT_EQ(read_error("images", dir, Half::kTest), (dir / "test/b/3.png") + ": in colour; all training images are grey");
   // One colour image in the training half makes all of them colour, also when only the test half is read.
   dir.write("train/b/4.png", ramp_png(2, 2, 3, 7));
   dir.write("test/b/3.png", ramp_png(2, 2, 1, 7));
@@ -61,25 +58,25 @@ TEST(Images, AreGreyOnlyWhenAllAre) {
 
 TEST(Images, SaysWhatIsWrong) {
   Scratch dir;
-  EXPECT_EQ(read_error(dir), (dir / "train") + ": no such folder");
+  EXPECT_EQ(read_error("images", dir), (dir / "train") + ": no such folder");
   std::filesystem::create_directories(dir / "train");
-  EXPECT_EQ(read_error(dir), (dir / "train") + ": holds no class folders");
+  EXPECT_EQ(read_error("images", dir), (dir / "train") + ": holds no class folders");
   std::filesystem::create_directories(dir / "train/cat");
-  EXPECT_EQ(read_error(dir), (dir / "train/cat") + ": holds no images (.png, .jpg, .jpeg)");
-  write_small(dir);
+  EXPECT_EQ(read_error("images", dir), (dir / "train/cat") + ": holds no images (.png, .jpg, .jpeg)");
+  write_small_folders(dir);
   dir.write("train/dog/a.gif", "GIF89a");
-  EXPECT_EQ(read_error(dir), (dir / "train/dog/a.gif") + ": image format not read; expected .png, .jpg or .jpeg");
+  EXPECT_EQ(read_error("images", dir), (dir / "train/dog/a.gif") + ": image format not read; expected .png, .jpg or .jpeg");
   std::filesystem::remove(dir / "train/dog/a.gif");
   dir.write("train/dog/a2.png", "");
-  EXPECT_EQ(read_error(dir), (dir / "train/dog/a2.png") + ": neither PNG nor JPEG");
+  EXPECT_EQ(read_error("images", dir), (dir / "train/dog/a2.png") + ": neither PNG nor JPEG");
   dir.write("train/dog/a2.png", ramp_png(2, 3, 3).substr(0, 50));
-  EXPECT_EQ(read_error(dir), (dir / "train/dog/a2.png") + ": truncated PNG");
+  EXPECT_EQ(read_error("images", dir), (dir / "train/dog/a2.png") + ": truncated PNG");
   std::filesystem::remove(dir / "train/dog/a2.png");
   dir.write("test/bird/x.png", ramp_png(2, 3, 3));
-  EXPECT_EQ(read_error(dir), (dir / "test/bird") + ": not one of the 2 classes");
+  EXPECT_EQ(read_error("images", dir), (dir / "test/bird") + ": not one of the 2 classes");
   std::filesystem::remove_all(dir / "test");
-  EXPECT_EQ(read_error(dir), (dir / "test") + ": no such folder");
-  EXPECT_EQ(read_error(dir, Half::kTrain), "");
+  EXPECT_EQ(read_error("images", dir), (dir / "test") + ": no such folder");
+  EXPECT_EQ(read_error("images", dir, Half::kTrain), "");
 }
 
 TEST(Images, NamesTheFirstOddOneWhateverTheThreads) {
@@ -89,7 +86,7 @@ TEST(Images, NamesTheFirstOddOneWhateverTheThreads) {
   dir.write("train/a/132.jpg", flat_jpeg(8, 8, {1}));
   dir.write("train/a/190.png", "broken");
   for (int round = 0; round < 20; ++round) {
-    EXPECT_EQ(read_error(dir, Half::kTrain),
+    EXPECT_EQ(read_error("images", dir, Half::kTrain),
               (dir / "train/a/131.png") + ": 4x5 pixels; expected 4x4 as in " + (dir / "train/a/100.png"));
   }
 }
@@ -121,19 +118,19 @@ TEST(Images, ChecksTheAnnotationsOfTinyImageNet) {
   write_tiny_imagenet(dir);
   const std::string annotations = dir / "val/val_annotations.txt";
   dir.write("val/val_annotations.txt", "val_1.JPEG\tn01\t0\n");
-  EXPECT_EQ(read_error(dir), (dir / "val/images/val_0.JPEG") + ": has no line in " + annotations);
+  EXPECT_EQ(read_error("images", dir), (dir / "val/images/val_0.JPEG") + ": has no line in " + annotations);
   dir.write("val/val_annotations.txt", "val_1.JPEG\tn01\nval_0.JPEG\tn03\n");
-  EXPECT_EQ(read_error(dir), annotations + ":2: class 'n03' is not in wnids.txt");
+  EXPECT_EQ(read_error("images", dir), annotations + ":2: class 'n03' is not in wnids.txt");
   dir.write("val/val_annotations.txt", "val_1.JPEG\tn01\nval_0.JPEG\tn02\nval_0.JPEG\tn02\n");
-  EXPECT_EQ(read_error(dir), annotations + ":3: image 'val_0.JPEG' is listed twice");
+  EXPECT_EQ(read_error("images", dir), annotations + ":3: image 'val_0.JPEG' is listed twice");
   dir.write("val/val_annotations.txt", "val_1.JPEG\tn01\nval_0.JPEG\tn02\nval_2.JPEG\tn02\n");
-  EXPECT_EQ(read_error(dir), (dir / "val/images/val_2.JPEG") + ": no such file; " + annotations + " lists it");
+  EXPECT_EQ(read_error("images", dir), (dir / "val/images/val_2.JPEG") + ": no such file; " + annotations + " lists it");
   dir.write("val/val_annotations.txt", "val_1.JPEG n01\n");
-  EXPECT_EQ(read_error(dir), annotations + ":1: no tab; expected an image name, a tab and a class");
+  EXPECT_EQ(read_error("images", dir), annotations + ":1: no tab; expected an image name, a tab and a class");
   std::filesystem::remove_all(dir / "train/n02");
-  EXPECT_EQ(read_error(dir), (dir / "train/n02/images") + ": no such folder");
+  EXPECT_EQ(read_error("images", dir), (dir / "train/n02/images") + ": no such folder");
   dir.write("train/n05/images/a.JPEG", flat_jpeg(8, 8, {50, 50, 50}));
-  EXPECT_EQ(read_error(dir), (dir / "train/n05") + ": not one of the 2 classes");
+  EXPECT_EQ(read_error("images", dir), (dir / "train/n05") + ": not one of the 2 classes");
 }
 
 TEST(Images, ReadsTheRealTinyImageNet) {

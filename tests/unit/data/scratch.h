@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mj/base/error.h"
+#include "mj/data/dataset.h"
 #include "tests/unit/error_of.h"
 
 namespace mj::test {
@@ -40,6 +41,11 @@ class Scratch {
  private:
   std::filesystem::path path_;
 };
+
+/// What is said of the data set of this format in the folder, "" when it can be read.
+inline std::string read_error(const std::string& format, const Scratch& dir, Half half = Half::kBoth) {
+  return error_of([&] { read_dataset(format + ":" + dir.path().string(), half); });
+}
 
 inline std::string gzip(const std::string& bytes) {
   z_stream z{};

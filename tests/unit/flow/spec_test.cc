@@ -21,8 +21,8 @@ name = "msp430fr5994"
 energy = "3 mJ"
 )";
 
-std::string error_of(const std::string& text) {
-  return mj::error_of([&] { parse_spec(text, "spec.toml", "folder"); });
+std::string spec_error(const std::string& text) {
+  return error_of([&] { parse_spec(text, "spec.toml", "folder"); });
 }
 
 TEST(Spec, DefaultsAndRelativePaths) {
@@ -36,17 +36,17 @@ TEST(Spec, DefaultsAndRelativePaths) {
 }
 
 TEST(Spec, RefusesWithOneSentence) {
-  EXPECT_EQ(error_of("format = 2\n" + kGood.substr(11)), "spec.toml:1: format 2 unknown; this millijoule reads format 1");
-  EXPECT_EQ(error_of("name = \"a b\"\n" + kGood),
+  EXPECT_EQ(spec_error("format = 2\n" + kGood.substr(11)), "spec.toml:1: format 2 unknown; this millijoule reads format 1");
+  EXPECT_EQ(spec_error("name = \"a b\"\n" + kGood),
             "spec.toml:1: name 'a b' is not a C identifier; expected letters, digits and underscores");
-  EXPECT_EQ(error_of(kGood + "ram = \"8 KB\"\n"),
+  EXPECT_EQ(spec_error(kGood + "ram = \"8 KB\"\n"),
             "spec.toml:10: '8 KB': 'KB' means 1000 bytes to some and 1024 to others; write kB (1000) or KiB (1024)");
-  EXPECT_EQ(error_of(kGood + "[distil]\nalpha = 1.5\n"), "spec.toml:11: 'alpha' is 1.5; expected 0 to 1");
-  EXPECT_EQ(error_of(kGood + "[distil]\nepochs = 0\n"), "spec.toml:11: 'epochs' is 0; expected 1 to 100000");
-  EXPECT_EQ(error_of(kGood + "[compress]\nepochs = 1\n"),
+  EXPECT_EQ(spec_error(kGood + "[distil]\nalpha = 1.5\n"), "spec.toml:11: 'alpha' is 1.5; expected 0 to 1");
+  EXPECT_EQ(spec_error(kGood + "[distil]\nepochs = 0\n"), "spec.toml:11: 'epochs' is 0; expected 1 to 100000");
+  EXPECT_EQ(spec_error(kGood + "[compress]\nepochs = 1\n"),
             "spec.toml:11: 'epochs' is 1; expected 0 for no compression, or at least 2");
-  EXPECT_EQ(error_of(kGood + "[data2]\n"), "spec.toml:10: unknown key 'data2'; did you mean 'data'?");
-  EXPECT_EQ(error_of("format = 1\n"), "spec.toml: 'model' is missing in [teacher]; expected text in quotes");
+  EXPECT_EQ(spec_error(kGood + "[data2]\n"), "spec.toml:10: unknown key 'data2'; did you mean 'data'?");
+  EXPECT_EQ(spec_error("format = 1\n"), "spec.toml: 'model' is missing in [teacher]; expected text in quotes");
 }
 
 TEST(Spec, ABudgetMayComeFromWhereTheEnergyComesFrom) {
@@ -59,13 +59,13 @@ TEST(Spec, ABudgetMayComeFromWhereTheEnergyComesFrom) {
   ASSERT_TRUE(coin.scenario.has_value());
   const Spec solar = parse_spec(with("harvest = \"50 uW\"\ninferences_per_day = 8640\n"), "spec.toml", ".");
   EXPECT_DOUBLE_EQ(solar.energy.value, 500e-6);
-  EXPECT_EQ(error_of(with("battery = \"1 J\"\nharvest = \"1 mW\"\n")),
+  EXPECT_EQ(spec_error(with("battery = \"1 J\"\nharvest = \"1 mW\"\n")),
             "spec.toml:10: battery and harvest are both given; expected one of them");
-  EXPECT_EQ(error_of(with("battery = \"1 J\"\nenergy = \"1 mJ\"\n")),
+  EXPECT_EQ(spec_error(with("battery = \"1 J\"\nenergy = \"1 mJ\"\n")),
             "spec.toml:10: energy is given, and so is where it comes from; expected one of them");
-  EXPECT_EQ(error_of(with("battery = \"1 J\"\nlifetime = \"0 d\"\n")),
+  EXPECT_EQ(spec_error(with("battery = \"1 J\"\nlifetime = \"0 d\"\n")),
             "spec.toml:10: the lifetime is zero; expected more, e.g. \"365 d\"");
-  EXPECT_EQ(error_of(with("harvest = \"1 mW\"\ninferences_per_day = 0\n")),
+  EXPECT_EQ(spec_error(with("harvest = \"1 mW\"\ninferences_per_day = 0\n")),
             "spec.toml:10: 'inferences_per_day' is 0; expected more than 0");
 }
 
@@ -74,14 +74,14 @@ TEST(Spec, TemperatureAndAlphaMayBeDerived) {
   EXPECT_FALSE(spec.temperature.has_value());
   EXPECT_FALSE(spec.alpha.has_value());
   EXPECT_EQ(spec.objective, Objective::kStandardised);
-  EXPECT_EQ(error_of(kGood + "[distil]\ntemperature = \"hot\"\n"), "spec.toml:11: 'temperature' is \"hot\"; expected \"auto\" or a number");
-  EXPECT_EQ(error_of(kGood + "[distil]\nobjective = \"best\"\n"), "spec.toml:11: unknown objective 'best'; expected kd, kd+ls or dkd");
+  EXPECT_EQ(spec_error(kGood + "[distil]\ntemperature = \"hot\"\n"), "spec.toml:11: 'temperature' is \"hot\"; expected \"auto\" or a number");
+  EXPECT_EQ(spec_error(kGood + "[distil]\nobjective = \"best\"\n"), "spec.toml:11: unknown objective 'best'; expected kd, kd+ls or dkd");
 }
 
 TEST(Spec, TrainingMayBeInBfloat16) {
   EXPECT_EQ(parse_spec(kGood, "spec.toml", ".").precision, Precision::kFloat32);
   EXPECT_EQ(parse_spec(kGood + "[distil]\nprecision = \"bfloat16\"\n", "spec.toml", ".").precision, Precision::kBfloat16);
-  EXPECT_EQ(error_of(kGood + "[distil]\nprecision = \"half\"\n"), "spec.toml:11: unknown precision 'half'; expected float32 or bfloat16");
+  EXPECT_EQ(spec_error(kGood + "[distil]\nprecision = \"half\"\n"), "spec.toml:11: unknown precision 'half'; expected float32 or bfloat16");
 }
 
 TEST(Spec, ExitsAreAddedWhereASectionAsksForThem) {
@@ -101,12 +101,12 @@ TEST(Spec, ExitsAreAddedWhereASectionAsksForThem) {
   EXPECT_EQ(spec.exits->views, 4);
   EXPECT_EQ(spec.exits->learning_rate, 0.01);
   EXPECT_EQ(spec.exits->drop, 0.02);
-  EXPECT_EQ(error_of(kGood + "[exits]\nat = \"first\"\n"), "spec.toml:11: 'at' is \"first\"; expected \"auto\" or a list of names");
-  EXPECT_EQ(error_of(kGood + "[exits]\nat = []\n"), "spec.toml:11: 'at' names no exit; expected \"auto\" or a list of names");
-  EXPECT_EQ(error_of(kGood + "[exits]\nmethod = \"gnat\"\n"),
+  EXPECT_EQ(spec_error(kGood + "[exits]\nat = \"first\"\n"), "spec.toml:11: 'at' is \"first\"; expected \"auto\" or a list of names");
+  EXPECT_EQ(spec_error(kGood + "[exits]\nat = []\n"), "spec.toml:11: 'at' names no exit; expected \"auto\" or a list of names");
+  EXPECT_EQ(spec_error(kGood + "[exits]\nmethod = \"gnat\"\n"),
             "spec.toml:11: no method 'gnat' of exits; expected head, gnet, flat or pooled");
-  EXPECT_EQ(error_of(kGood + "[exits]\ndrop = 1.5\n"), "spec.toml:11: 'drop' is 1.5; expected 0 to 1");
-  EXPECT_EQ(error_of(kGood + "[exits]\nwidht = 4\n"), "spec.toml:11: unknown key 'widht' in [exits]; did you mean 'width'?");
+  EXPECT_EQ(spec_error(kGood + "[exits]\ndrop = 1.5\n"), "spec.toml:11: 'drop' is 1.5; expected 0 to 1");
+  EXPECT_EQ(spec_error(kGood + "[exits]\nwidht = 4\n"), "spec.toml:11: unknown key 'widht' in [exits]; did you mean 'width'?");
 }
 
 TEST(Spec, TheExampleIsRead) {

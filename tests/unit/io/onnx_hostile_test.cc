@@ -14,7 +14,7 @@ namespace {
 
 using Dims = std::vector<std::int64_t>;
 
-std::string message_of(std::span<const std::byte> bytes, const std::filesystem::path& folder = {}) {
+std::string onnx_message_of(std::span<const std::byte> bytes, const std::filesystem::path& folder = {}) {
   try {
     std::string text;
     for (const auto& [node, op, reason] : parse_onnx(bytes, folder).unsupported) {
@@ -25,7 +25,7 @@ std::string message_of(std::span<const std::byte> bytes, const std::filesystem::
     return error.what();
   }
 }
-std::string message_of(const OnnxModel& model) { return message_of(model.bytes()); }
+std::string onnx_message_of(const OnnxModel& model) { return onnx_message_of(model.bytes()); }
 
 /// x {N,3,4,5} through one convolution to y.
 OnnxModel convolution(int opset = 13) {
@@ -38,8 +38,8 @@ OnnxModel convolution(int opset = 13) {
 
 TEST(OnnxHostile, NotAModel) {
   const std::string text = "this is no model";
-  EXPECT_EQ(message_of(std::as_bytes(std::span(text))), "not an ONNX model, or truncated");
-  EXPECT_EQ(message_of(std::span<const std::byte>()), "not an ONNX model, or truncated: it holds no graph");
+  EXPECT_EQ(onnx_message_of(std::as_bytes(std::span(text))), "not an ONNX model, or truncated");
+  EXPECT_EQ(onnx_message_of(std::span<const std::byte>()), "not an ONNX model, or truncated: it holds no graph");
 }
 
 TEST(OnnxHostile, EveryPrefixIsRefusedOrSound) {
@@ -58,11 +58,11 @@ TEST(OnnxHostile, EveryPrefixIsRefusedOrSound) {
 }
 
 TEST(OnnxHostile, Opsets) {
-  EXPECT_EQ(message_of(convolution(6)), "uses opset 6; expected 7 to 19 (export again with opset_version=17)");
-  EXPECT_EQ(message_of(convolution(20)), "uses opset 20; expected 7 to 19 (export again with opset_version=17)");
+  EXPECT_EQ(onnx_message_of(convolution(6)), "uses opset 6; expected 7 to 19 (export again with opset_version=17)");
+  EXPECT_EQ(onnx_message_of(convolution(20)), "uses opset 20; expected 7 to 19 (export again with opset_version=17)");
   OnnxModel m = convolution();
   m.proto.clear_opset_import();
-  EXPECT_EQ(message_of(m), "names no opset; expected 7 to 19");
+  EXPECT_EQ(onnx_message_of(m), "names no opset; expected 7 to 19");
 }
 
 TEST(OnnxHostile, Cycles) {
@@ -72,33 +72,33 @@ TEST(OnnxHostile, Cycles) {
   m.node("Relu", {"a"}, {"b"});
   m.node("Relu", {"b"}, {"c"});
   m.output("c");
-  EXPECT_EQ(message_of(m), "node 'a' (Add) depends on its own output; expected a graph without cycles");
+  EXPECT_EQ(onnx_message_of(m), "node 'a' (Add) depends on its own output; expected a graph without cycles");
   OnnxModel self;
   self.input("x", {0, 3});
   self.node("Add", {"x", "y"}, {"y"});
   self.output("y");
-  EXPECT_EQ(message_of(self), "node 'y' (Add) depends on its own output; expected a graph without cycles");
+  EXPECT_EQ(onnx_message_of(self), "node 'y' (Add) depends on its own output; expected a graph without cycles");
 }
 
 TEST(OnnxHostile, NamesThatLeadNowhere) {
   OnnxModel missing = convolution();
   missing.proto.mutable_graph()->mutable_node(0)->set_input(0, "nowhere");
-  EXPECT_EQ(message_of(missing),
+  EXPECT_EQ(onnx_message_of(missing),
             "node 'y' (Conv) reads 'nowhere', which is no input, no initialiser and no node's output");
   OnnxModel twice = convolution();
   twice.node("Relu", {"x"}, {"y"});
-  EXPECT_EQ(message_of(twice), "'y' is written by node 'y' (Conv) and by node 'y' (Relu)");
+  EXPECT_EQ(onnx_message_of(twice), "'y' is written by node 'y' (Conv) and by node 'y' (Relu)");
   OnnxModel given = convolution();
   given.node("Relu", {"y"}, {"w"});
-  EXPECT_EQ(message_of(given), "node 'w' (Relu) writes 'w', which is given already");
+  EXPECT_EQ(onnx_message_of(given), "node 'w' (Relu) writes 'w', which is given already");
   OnnxModel no_output = convolution();
   no_output.proto.mutable_graph()->mutable_output(0)->set_name("elsewhere");
-  EXPECT_EQ(message_of(no_output), "output 'elsewhere': is neither computed nor an input");
+  EXPECT_EQ(onnx_message_of(no_output), "output 'elsewhere': is neither computed nor an input");
   OnnxModel no_inputs = convolution();
   no_inputs.proto.mutable_graph()->mutable_node(0)->clear_input();
-  EXPECT_EQ(message_of(no_inputs), "node 'y' (Conv): has no input 0; expected one");
+  EXPECT_EQ(onnx_message_of(no_inputs), "node 'y' (Conv): has no input 0; expected one");
   OnnxModel no_network;
-  EXPECT_EQ(message_of(no_network), "has 0 inputs; expected 1");
+  EXPECT_EQ(onnx_message_of(no_network), "has 0 inputs; expected 1");
 }
 
 TEST(OnnxHostile, TypesThatDoNotMatch) {
@@ -107,29 +107,29 @@ TEST(OnnxHostile, TypesThatDoNotMatch) {
   integers.tensor("w", {2, 3, 1, 1}, std::vector<std::int64_t>(6, 1), 7);
   integers.node("Conv", {"x", "w"}, {"y"});
   integers.output("y");
-  EXPECT_EQ(message_of(integers), "node 'y' (Conv): 'w' holds int64; expected float, as the computed input");
+  EXPECT_EQ(onnx_message_of(integers), "node 'y' (Conv): 'w' holds int64; expected float, as the computed input");
   OnnxModel doubles;
   doubles.input("x", {0, 3, 4, 5});
   doubles.tensor("w", {2, 3, 1, 1}, std::vector<double>(6, 1), 11);
   doubles.node("Conv", {"x", "w"}, {"y"});
   doubles.output("y");
-  EXPECT_EQ(message_of(doubles), "node 'y' (Conv): 'w' holds double; expected float, as the computed input");
+  EXPECT_EQ(onnx_message_of(doubles), "node 'y' (Conv): 'w' holds double; expected float, as the computed input");
   OnnxModel channels = convolution();
   channels.proto.mutable_graph()->mutable_initializer(0)->set_dims(1, 9);
   channels.proto.mutable_graph()->mutable_initializer(0)->set_dims(0, 6);
   channels.proto.mutable_graph()->mutable_initializer(0)->set_dims(2, 1);
   channels.proto.mutable_graph()->mutable_initializer(0)->set_dims(3, 1);
-  EXPECT_EQ(message_of(channels), "node 'y' (conv2d): input has 3 channels; weight expects 9");
+  EXPECT_EQ(onnx_message_of(channels), "node 'y' (conv2d): input has 3 channels; weight expects 9");
   OnnxModel odd_type = convolution();
   odd_type.proto.mutable_graph()->mutable_initializer(0)->set_data_type(8);
-  EXPECT_EQ(message_of(odd_type), "node 'y' (Conv): tensor 'w': holds string; expected numbers");
+  EXPECT_EQ(onnx_message_of(odd_type), "node 'y' (Conv): tensor 'w': holds string; expected numbers");
   OnnxModel unknown_type = convolution();
   unknown_type.proto.mutable_graph()->mutable_initializer(0)->set_data_type(1234);
-  EXPECT_EQ(message_of(unknown_type), "node 'y' (Conv): tensor 'w': holds type 1234; expected numbers");
+  EXPECT_EQ(onnx_message_of(unknown_type), "node 'y' (Conv): tensor 'w': holds type 1234; expected numbers");
   OnnxModel attribute = convolution();
   attribute.proto.mutable_graph()->mutable_node(0)->clear_attribute();
   OnnxModel::NodeRef(*attribute.proto.mutable_graph()->mutable_node(0)).set("strides", "two");
-  EXPECT_EQ(message_of(attribute),
+  EXPECT_EQ(onnx_message_of(attribute),
             "node 'y' (Conv): attribute 'strides' has another type; expected a list of integers");
 }
 
@@ -145,31 +145,31 @@ OnnxModel claim(const Dims& dims) {
 
 TEST(OnnxHostile, ClaimsOfGigabytes) {
   EXPECT_LT(claim({1 << 29, 1, 1, 1}).bytes().size(), 110u);
-  EXPECT_EQ(message_of(claim({1 << 29, 1, 1, 1})),
+  EXPECT_EQ(onnx_message_of(claim({1 << 29, 1, 1, 1})),
             "node 'y' (Conv): tensor 'w': has 4 bytes; dimensions 536870912x1x1x1 of float need 2147483648");
-  EXPECT_EQ(message_of(claim({1LL << 40, 1LL << 40, 1, 1})),
+  EXPECT_EQ(onnx_message_of(claim({1LL << 40, 1LL << 40, 1, 1})),
             "node 'y' (Conv): tensor 'w': has impossible dimensions 1099511627776x1099511627776x1x1");
-  EXPECT_EQ(message_of(claim({-1, 1, 1, -1})), "node 'y' (Conv): tensor 'w': has impossible dimensions -1x1x1x-1");
+  EXPECT_EQ(onnx_message_of(claim({-1, 1, 1, -1})), "node 'y' (Conv): tensor 'w': has impossible dimensions -1x1x1x-1");
 
   OnnxModel fields = claim({1 << 29, 1, 1, 1});
   auto& tensor = *fields.proto.mutable_graph()->mutable_initializer(0);
   tensor.clear_raw_data();
   tensor.add_float_data(1);
-  EXPECT_EQ(message_of(fields),
+  EXPECT_EQ(onnx_message_of(fields),
             "node 'y' (Conv): tensor 'w': has 1 elements; dimensions 536870912x1x1x1 need 536870912");
 
   OnnxModel input;
   input.input("x", {0, 1 << 20, 1 << 20, 1 << 20});
   input.node("Relu", {"x"}, {"y"});
   input.output("y");
-  EXPECT_EQ(message_of(input), "input 'x': has impossible dimensions 1x1048576x1048576x1048576");
+  EXPECT_EQ(onnx_message_of(input), "input 'x': has impossible dimensions 1x1048576x1048576x1048576");
 
   OnnxModel made;
   made.input("x", {0, 3}).integers("shape", {1 << 15, 1 << 15});
   made.node("ConstantOfShape", {"shape"}, {"c"});
   made.node("Add", {"x", "c"}, {"y"});
   made.output("y");
-  EXPECT_EQ(message_of(made),
+  EXPECT_EQ(onnx_message_of(made),
             "node 'c' (ConstantOfShape): makes a constant of shape 32768x32768; expected at most 16777216 elements");
 
   OnnxModel expanded;
@@ -177,7 +177,7 @@ TEST(OnnxHostile, ClaimsOfGigabytes) {
   expanded.node("Expand", {"v", "shape"}, {"c"});
   expanded.node("Add", {"x", "c"}, {"y"});
   expanded.output("y");
-  EXPECT_EQ(message_of(expanded),
+  EXPECT_EQ(onnx_message_of(expanded),
             "node 'c' (Expand): makes a constant of shape 2147483648x1; expected at most 16777216 elements");
 
   OnnxModel range;
@@ -188,18 +188,18 @@ TEST(OnnxHostile, ClaimsOfGigabytes) {
   range.node("Range", {"a", "b", "c"}, {"r"});
   range.node("Reshape", {"x", "r"}, {"y"});
   range.output("y");
-  EXPECT_EQ(message_of(range),
+  EXPECT_EQ(onnx_message_of(range),
             "node 'r' (Range): makes a constant of shape 1099511627776; expected at most 16777216 elements");
 
   OnnxModel padded;
   padded.input("x", {0, 3, 4, 5}).integers("pads", {0, 0, 1LL << 40, 0, 0, 0, 1LL << 40, 0});
   padded.node("Pad", {"x", "pads"}, {"y"});
   padded.output("y");
-  EXPECT_EQ(message_of(padded), "node 'y' (Pad): pads 1099511627776 and 1099511627776 are too large");
+  EXPECT_EQ(onnx_message_of(padded), "node 'y' (Pad): pads 1099511627776 and 1099511627776 are too large");
 
   OnnxModel conv = convolution();
   OnnxModel::NodeRef(*conv.proto.mutable_graph()->mutable_node(0)).set("pads", Dims{1LL << 62, 1, 1LL << 62, 1});
-  EXPECT_EQ(message_of(conv),
+  EXPECT_EQ(onnx_message_of(conv),
             "node 'y' (Conv): attribute 'pads' holds 4611686018427387904; expected at most 2147483647");
 }
 
@@ -223,20 +223,20 @@ TEST(OnnxHostile, OtherFiles) {
   std::filesystem::remove(folder / "link.bin");
   std::filesystem::create_symlink("../outside.bin", folder / "link.bin");
   const std::string where = "node 'y' (Conv): tensor 'w': ";
-  EXPECT_EQ(message_of(external("../outside.bin", "0"), folder),
+  EXPECT_EQ(onnx_message_of(external("../outside.bin", "0"), folder),
             where + "its elements are in '../outside.bin', outside of the model's folder");
-  EXPECT_EQ(message_of(external("link.bin", "0"), folder),
+  EXPECT_EQ(onnx_message_of(external("link.bin", "0"), folder),
             where + "its elements are in 'link.bin', outside of the model's folder");
-  EXPECT_EQ(message_of(external("/etc/passwd", "0"), folder),
+  EXPECT_EQ(onnx_message_of(external("/etc/passwd", "0"), folder),
             where + "its elements are in '/etc/passwd'; expected a path relative to the model's folder");
-  EXPECT_EQ(message_of(external("none.bin", "0"), folder), where + "its elements are in 'none.bin': no such file");
-  EXPECT_EQ(message_of(external("nine.bin", "0"), folder),
+  EXPECT_EQ(onnx_message_of(external("none.bin", "0"), folder), where + "its elements are in 'none.bin': no such file");
+  EXPECT_EQ(onnx_message_of(external("nine.bin", "0"), folder),
             where + "external data is 216 bytes at offset 0 of 'nine.bin', which has 9 bytes");
-  EXPECT_EQ(message_of(external("nine.bin", "-4"), folder),
+  EXPECT_EQ(onnx_message_of(external("nine.bin", "-4"), folder),
             where + "external data has offset '-4'; expected a whole number that is not negative");
-  EXPECT_EQ(message_of(external("nine.bin", "9223372036854775807"), folder),
+  EXPECT_EQ(onnx_message_of(external("nine.bin", "9223372036854775807"), folder),
             where + "external data is 216 bytes at offset 9223372036854775807 of 'nine.bin', which has 9 bytes");
-  EXPECT_EQ(message_of(external("nine.bin", "0")),
+  EXPECT_EQ(onnx_message_of(external("nine.bin", "0")),
             where + "its elements are in another file, 'nine.bin', and the model was not read from a folder");
 }
 
@@ -252,7 +252,7 @@ TEST(OnnxHostile, EveryUnsupportedOperatorIsNamedAtOnce) {
   m.node("Warp", {"x"}, {"f"}).proto().set_domain("com.example");
   m.node("Sum", {"y", "f"}, {"z"});
   m.output("z");
-  EXPECT_EQ(message_of(m),
+  EXPECT_EQ(onnx_message_of(m),
             "a (LRN): not available; use BatchNormalization\n"
             "c (LSTM): recurrent; use convolutions over time\n"
             "e (ArgMax): returns an index; export the network up to its logits\n"
@@ -268,7 +268,7 @@ TEST(OnnxHostile, QuantisationThatMakesNoSense) {
     m.node("QuantizeLinear", {"x", "s", "z"}, {"q"});
     m.node("DequantizeLinear", {"q", "s", "z"}, {"y"});
     m.output("y");
-    return message_of(m);
+    return onnx_message_of(m);
   };
   EXPECT_EQ(pair(0.5f, 3, {}), "");
   EXPECT_EQ(pair(0, 3, {}), "node 'q' (QuantizeLinear): scale 's' holds 0; expected positive, finite numbers");
@@ -285,7 +285,7 @@ TEST(OnnxHostile, Metadata) {
     auto& property = *m.proto.add_metadata_props();
     property.set_key("millijoule." + key);
     property.set_value(value);
-    return message_of(m);
+    return onnx_message_of(m);
   };
   EXPECT_EQ(with("note", "anything"), "");
   EXPECT_EQ(with("format", "2"), "metadata 'millijoule.format' is '2'; expected '1'");

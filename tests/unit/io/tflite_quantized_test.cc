@@ -66,9 +66,9 @@ TEST(TfliteQuantized, ParametersAreKeptExactly) {
 }
 
 /// One fully connected layer of two outputs, three features.
-struct Layer : TfliteFile {
+struct QuantizedLayer : TfliteFile {
   int x, y, w, b;
-  explicit Layer(const Quant& weight_quant, const Quant& bias_quant = {})
+  explicit QuantizedLayer(const Quant& weight_quant, const Quant& bias_quant = {})
       : x(tensor("x", Type::INT8, {1, 3}, {{0.5f}, {1}})),
         y(tensor("y", Type::INT8, {1, 2}, {{1}, {-3}})),
         w(constant<std::int8_t>("w", Type::INT8, {2, 3}, Bytes8{1, 2, 3, -4, 5, -6}, weight_quant)),
@@ -81,7 +81,7 @@ struct Layer : TfliteFile {
 };
 
 TEST(TfliteQuantized, FusedActivationEndsAtTheQuantisedLimits) {
-  const Graph graph = graph_of(Layer({{0.5f}, {0}}, {{0.25f}, {0}}));
+  const Graph graph = graph_of(QuantizedLayer({{0.5f}, {0}}, {{0.25f}, {0}}));
   // Accumulators: (9*1 + 19*2 + 29*3 + 8) / 4 = 35.5, more than 6; (9*-4 + 19*5 - 29*6 - 8) / 4 < 0.
   EXPECT_EQ(run_int8(graph, {10, 20, 30}), (std::vector<int>{3, -3}));
   // (1 + 8) / 4 = 2.25 becomes 2 with one rounding; with two it is 9/2 -> 5, 5/2 -> 3. (-4 - 8) / 4 < 0.
@@ -90,8 +90,8 @@ TEST(TfliteQuantized, FusedActivationEndsAtTheQuantisedLimits) {
 }
 
 TEST(TfliteQuantized, ABiasWithoutScaleHasThatOfItsAccumulators) {
-  EXPECT_EQ(value_named(graph_of(Layer({{0.5f}, {0}})), "b").type.quant, (Quantization{{0.25f}, {0}, -1}));
-  const Graph graph = graph_of(Layer({{0.5f, 0.125f}, {0}, 0}));
+  EXPECT_EQ(value_named(graph_of(QuantizedLayer({{0.5f}, {0}})), "b").type.quant, (Quantization{{0.25f}, {0}, -1}));
+  const Graph graph = graph_of(QuantizedLayer({{0.5f, 0.125f}, {0}, 0}));
   EXPECT_EQ(value_named(graph, "b").type.quant, (Quantization{{0.25f, 0.0625f}, {0, 0}, 0}));
   EXPECT_EQ(value_named(graph, "w").type.quant, (Quantization{{0.5f, 0.125f}, {0, 0}, 0}));
 }

@@ -30,7 +30,7 @@ ValueId conv_block(Graph& graph, ValueId x, std::int64_t outputs, std::int64_t k
   return graph.add_node("relu", Clamp{}, {graph.add_node("norm", BatchNorm{}, norm)});
 }
 
-ValueId linear(Graph& graph, ValueId x, std::int64_t outputs) {
+ValueId linear_layer(Graph& graph, ValueId x, std::int64_t outputs) {
   const std::int64_t features = graph.type(x).shape.back();
   return graph.add_node("fc", Linear{},
                         {x, graph.add_constant("w", {outputs, features}, zeros(outputs * features)),
@@ -54,7 +54,7 @@ Graph resnet20() {
       x = graph.add_node("add", Add{}, {y, x});
     }
   }
-  graph.outputs = {linear(graph, graph.add_node("pool", Mean{}, {x}), 10)};
+  graph.outputs = {linear_layer(graph, graph.add_node("pool", Mean{}, {x}), 10)};
   return graph;
 }
 
@@ -78,7 +78,7 @@ TEST(Cost, MobileNetV1) {
     const std::int64_t channels = graph.type(x).shape[2];
     x = conv_block(graph, conv_block(graph, x, channels, 3, strides[i], channels), widths[i], 1, 1);
   }
-  graph.outputs = {linear(graph, graph.add_node("pool", Mean{}, {x}), 1000)};
+  graph.outputs = {linear_layer(graph, graph.add_node("pool", Mean{}, {x}), 1000)};
   EXPECT_NEAR(static_cast<double>(total_macs(graph)), 569e6, 0.5e6);
   EXPECT_EQ(parameter_count(graph), 4231976);
 }

@@ -73,8 +73,8 @@ std::int64_t limited(std::int64_t q, const Range& range, const Type& type) {
 }
 
 /// Every element of the output against `expected(index)`.
-void expect_elements(const Tensor& actual, const std::function<std::int64_t(const Index&)>& expected,
-                     const std::string& what) {
+void expect_int8_elements(const Tensor& actual, const std::function<std::int64_t(const Index&)>& expected,
+                          const std::string& what) {
   Index index(actual.type.shape.size(), 0);
   for (std::size_t i = 0; i < actual.data.size(); ++i) {
     std::size_t rest = i;
@@ -96,7 +96,7 @@ void expect_cases(const std::string& kind, std::uint64_t trials,
     const Int8Case one = int8_case(kind, trial);
     for (const Rounding rounding : kRoundings) {
       const Tensor y = run_op(one.op, one.inputs, one.output, rounding);
-      expect_elements(
+      expect_int8_elements(
           y, [&](const Index& index) { return expected(one, index, rounding); },
           kind + " trial " + std::to_string(trial));
       if (testing::Test::HasFatalFailure()) return;
@@ -104,7 +104,7 @@ void expect_cases(const std::string& kind, std::uint64_t trials,
   }
 }
 
-std::int64_t naive_conv(const Int8Case& one, const Index& index, Rounding rounding) {
+std::int64_t naive_int8_conv(const Int8Case& one, const Index& index, Rounding rounding) {
   const auto& op = std::get<Conv2d>(one.op);
   const Tensor& x = one.inputs[0];
   const Tensor& w = one.inputs[1];
@@ -127,8 +127,8 @@ std::int64_t naive_conv(const Int8Case& one, const Index& index, Rounding roundi
   return limited(requantized(sum, factor, rounding) + one.output.quant->zero_point[0], op.clamp, one.output);
 }
 
-TEST(EvaluateInt8, Conv2d) { expect_cases("conv2d", 200, naive_conv); }
-TEST(EvaluateInt8, Depthwise) { expect_cases("depthwise", 200, naive_conv); }
+TEST(EvaluateInt8, Conv2d) { expect_cases("conv2d", 200, naive_int8_conv); }
+TEST(EvaluateInt8, Depthwise) { expect_cases("depthwise", 200, naive_int8_conv); }
 
 TEST(EvaluateInt8, Conv2dWithAnyPadding) {
   for (std::uint64_t trial = 0; trial < 100; ++trial) {
@@ -145,9 +145,9 @@ TEST(EvaluateInt8, Conv2dWithAnyPadding) {
       const std::int64_t extent = op.dilation[d] * (one.inputs[1].type.shape[d + 1] - 1) + 1;
       one.output.shape[d] = (one.inputs[0].type.shape[d] + op.pad[d] + op.pad[d + 2] - extent) / op.stride[d] + 1;
     }
-    expect_elements(
+    expect_int8_elements(
         run_op(one.op, one.inputs, one.output),
-        [&](const Index& index) { return naive_conv(one, index, Rounding::kDouble); },
+        [&](const Index& index) { return naive_int8_conv(one, index, Rounding::kDouble); },
         "seed 21 trial " + std::to_string(trial));
     if (HasFatalFailure()) return;
   }
@@ -310,7 +310,7 @@ TEST(EvaluateInt8, Mean) {
     const std::int64_t count = x.type.count() / one.output.count();
     const double real_factor = scale_of(x.type) / scale_of(one.output) / static_cast<double>(count);
     const Tensor y = run_op(one.op, one.inputs, one.output);
-    expect_elements(
+    expect_int8_elements(
         y,
         [&](const Index& index) {
           std::int64_t sum = 0;

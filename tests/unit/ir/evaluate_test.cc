@@ -19,7 +19,7 @@ namespace {
 using testing::ElementsAre;
 
 /// x -> a = x + 1 -> b = a * a -> c = b - x, with outputs b, c and a.
-Graph diamond() {
+Graph three_outputs() {
   Graph graph;
   const ValueId x = graph.add_input("x", {DType::kF32, {2}, {}});
   const ValueId one = graph.add_constant("one", Shape{1}, std::vector<float>{1});
@@ -31,7 +31,7 @@ Graph diamond() {
 }
 
 TEST(Evaluator, ReturnsOutputsInTheirOrder) {
-  const std::vector<Tensor> y = Evaluator(diamond()).run(floats({2}, {1, 2}));
+  const std::vector<Tensor> y = Evaluator(three_outputs()).run(floats({2}, {1, 2}));
   ASSERT_EQ(y.size(), 3u);
   EXPECT_THAT(y[0].as<float>(), ElementsAre(4, 9));
   EXPECT_THAT(y[1].as<float>(), ElementsAre(3, 7));
@@ -46,7 +46,7 @@ TEST(Evaluator, ReturnsAnInputThatIsAnOutput) {
 }
 
 TEST(Evaluator, ShowsEveryActivationOnce) {
-  const Evaluator evaluator(diamond());
+  const Evaluator evaluator(three_outputs());
   std::vector<std::pair<ValueId, float>> seen;
   evaluator.run(floats({2}, {1, 2}),
                 [&](ValueId id, const Tensor& tensor) { seen.emplace_back(id, tensor.as<float>()[1]); });
@@ -54,7 +54,7 @@ TEST(Evaluator, ShowsEveryActivationOnce) {
 }
 
 TEST(Evaluator, OutlivesItsGraph) {
-  auto graph = std::make_unique<Graph>(diamond());
+  auto graph = std::make_unique<Graph>(three_outputs());
   Evaluator evaluator(*graph);
   graph.reset();
   Evaluator moved = std::move(evaluator);
@@ -75,7 +75,7 @@ TEST(Evaluator, RunsOneNodeFromGivenInputs) {
 }
 
 TEST(Evaluator, RefusesOtherInputs) {
-  const Evaluator evaluator(diamond());
+  const Evaluator evaluator(three_outputs());
   EXPECT_EQ(error_of([&] { evaluator.run(floats({3}, {1, 2, 3})); }), "'x' is given as f32[3]; expected f32[2]");
   Tensor cut = floats({2}, {1, 2});
   cut.data.pop_back();
@@ -87,7 +87,7 @@ TEST(Evaluator, RefusesOtherInputs) {
 }
 
 TEST(Evaluator, RunsGraphsWithOneInput) {
-  Graph graph = diamond();
+  Graph graph = three_outputs();
   graph.add_input("y", {DType::kF32, {2}, {}});
   EXPECT_EQ(error_of([&] {
               Evaluator(graph).run(floats({2}, {1, 2}));
@@ -96,7 +96,7 @@ TEST(Evaluator, RunsGraphsWithOneInput) {
 }
 
 TEST(Evaluator, RefusesBrokenGraphs) {
-  Graph graph = diamond();
+  Graph graph = three_outputs();
   graph.nodes[1].inputs[0] = 99;
   EXPECT_EQ(error_of([&] { Evaluator evaluator(graph); }),
             "node 'b' (mul): an input is value 99; the graph has 5 values");

@@ -7,12 +7,12 @@
 
 #include "mj/base/random.h"
 #include "tests/unit/error_of.h"
+#include "tests/unit/ir/special_floats.h"
 
 namespace mj {
 namespace {
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// Inputs for one operator; constants hold zeros.
 struct Operands {

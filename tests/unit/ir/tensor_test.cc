@@ -9,13 +9,13 @@
 
 #include "tests/unit/error_of.h"
 #include "tests/unit/ir/single_node.h"
+#include "tests/unit/ir/special_floats.h"
 
 namespace mj {
 namespace {
 
 using testing::ElementsAre;
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 TEST(Tensor, IsMadeOfZeros) {

@@ -9,21 +9,20 @@
 #include "mj/base/random.h"
 #include "tests/unit/error_of.h"
 #include "random_graph.h"
+#include "special_floats.h"
 
 namespace mj {
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-Constant zeros(std::int64_t bytes) { return Constant(std::vector<std::byte>(static_cast<std::size_t>(bytes))); }
+Constant zero_bytes(std::int64_t bytes) { return Constant(std::vector<std::byte>(static_cast<std::size_t>(bytes))); }
 
 /// int8: x %0 -> conv2d(w %1, b %2) %3 -> reshape %4 -> tanh %5; planned.
 Graph good() {
   Graph graph;
   const ValueId x = graph.add_input("x", {DType::kI8, {2, 2, 3}, Quantization{{0.5f}, {-3}, -1}});
   const ValueId w =
-      graph.add_constant("w", {DType::kI8, {2, 1, 1, 3}, Quantization{{0.25f, 0.125f}, {0, 0}, 0}}, zeros(6));
-  const ValueId b = graph.add_constant("b", {DType::kI32, {2}, Quantization{{0.125f, 0.0625f}, {0, 0}, 0}}, zeros(8));
+      graph.add_constant("w", {DType::kI8, {2, 1, 1, 3}, Quantization{{0.25f, 0.125f}, {0, 0}, 0}}, zero_bytes(6));
+  const ValueId b = graph.add_constant("b", {DType::kI32, {2}, Quantization{{0.125f, 0.0625f}, {0, 0}, 0}}, zero_bytes(8));
   const ValueId y = graph.add_node("c", Conv2d{}, {x, w, b});
   graph.value(y).type.quant = Quantization{{1.0f}, {7}, -1};
   const ValueId r = graph.add_node("r", Reshape{{8}}, {y});
@@ -54,7 +53,7 @@ TEST(Verify, Values) {
               g.value(3).type.shape = {2, 0, 2};
             }),
             "value 'c': shape 2x0x2 has a dimension of 0; expected 1 or more");
-  EXPECT_EQ(after([](Graph& g) { g.value(1).data = zeros(5); }),
+  EXPECT_EQ(after([](Graph& g) { g.value(1).data = zero_bytes(5); }),
             "value 'w': constant holds 5 bytes; i8[2x1x1x3] needs 6");
   EXPECT_EQ(after([](Graph& g) { g.value(0).type.quant.reset(); }),
             "value 'x': is i8 without a quantisation; expected scale and zero point");
@@ -100,14 +99,14 @@ TEST(Verify, Quantisations) {
   EXPECT_EQ(after([](Graph& g) {
               g.plan.reset();
               g.nodes[2].op = Concat{0};
-              g.nodes[2].inputs = {4, g.add_constant("k", {DType::kI8, {1}, Quantization{{9}, {0}, -1}}, zeros(1))};
+              g.nodes[2].inputs = {4, g.add_constant("k", {DType::kI8, {1}, Quantization{{9}, {0}, -1}}, zero_bytes(1))};
               g.value(5).type = {DType::kI8, {9}, g.value(4).type.quant};
             }),
             "node 't' (concat): input 1 has another quantisation than the first");
   EXPECT_EQ(after([](Graph& g) {
               g.plan.reset();
               g.nodes[2].op = Mul{};
-              g.nodes[2].inputs = {4, g.add_constant("k", {DType::kI8, {1}, Quantization{{9}, {0}, 0}}, zeros(1))};
+              g.nodes[2].inputs = {4, g.add_constant("k", {DType::kI8, {1}, Quantization{{9}, {0}, 0}}, zero_bytes(1))};
             }),
             "node 't' (mul): input 1 is quantised per channel; expected per tensor");
 }
@@ -138,7 +137,7 @@ TEST(Verify, Encodings) {
 
   Graph sum = good();
   sum.plan.reset();
-  const ValueId c = sum.add_constant("k", {DType::kI8, {8}, Quantization{{0.5f}, {0}, -1}}, zeros(8));
+  const ValueId c = sum.add_constant("k", {DType::kI8, {8}, Quantization{{0.5f}, {0}, -1}}, zero_bytes(8));
   const ValueId y = sum.add_node("s", Add{}, {4, c});
   sum.value(y).type.quant = Quantization{{1.0f}, {0}, -1};
   sum.outputs.push_back(y);
@@ -149,7 +148,7 @@ TEST(Verify, Encodings) {
 
   Graph deep;
   const ValueId x = deep.add_input("x", {DType::kI8, {2, 2, 3}, Quantization{{0.5f}, {-3}, -1}});
-  const ValueId w = deep.add_constant("w", {DType::kI8, {3, 2, 2, 1}, Quantization{{0.25f}, {0}, -1}}, zeros(12));
+  const ValueId w = deep.add_constant("w", {DType::kI8, {3, 2, 2, 1}, Quantization{{0.25f}, {0}, -1}}, zero_bytes(12));
   deep.outputs = {deep.add_node("d", Conv2d{.groups = 3}, {x, w})};
   deep.value(deep.outputs[0]).type.quant = Quantization{{1.0f}, {7}, -1};
   deep.value(w).encoding.bits = 4;
@@ -178,8 +177,8 @@ TEST(Verify, Encodings) {
 TEST(Verify, HybridAndWideActivations) {
   Graph graph;
   const ValueId x = graph.add_input("x", {DType::kF32, {3}, {}});
-  const ValueId w = graph.add_constant("w", {DType::kI8, {2, 3}, Quantization{{1, 2}, {0, 0}, 0}}, zeros(6));
-  const ValueId b = graph.add_constant("b", {DType::kF32, {2}, {}}, zeros(8));
+  const ValueId w = graph.add_constant("w", {DType::kI8, {2, 3}, Quantization{{1, 2}, {0, 0}, 0}}, zero_bytes(6));
+  const ValueId b = graph.add_constant("b", {DType::kF32, {2}, {}}, zero_bytes(8));
   graph.outputs = {graph.add_node("fc", Linear{}, {x, w, b})};
   EXPECT_EQ(error_of([&] { verify(graph); }), "") << "f32 activations, i8 weights";
 

@@ -10,12 +10,11 @@
 #include "mj/arch/architecture.h"
 #include "mj/base/error.h"
 #include "mj/ir/cost.h"
+#include "gratings_network.h"
 #include "synthetic.h"
 
 namespace mj {
 namespace {
-
-constexpr std::int64_t kClasses = 4;
 
 class Exits : public testing::Test {
  protected:

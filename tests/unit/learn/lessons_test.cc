@@ -8,20 +8,13 @@
 #include "mj/learn/augment.h"
 #include "mj/learn/learn.h"
 #include "tests/unit/error_of.h"
+#include "gratings_network.h"
 #include "synthetic.h"
 
 namespace mj {
 namespace {
 
-constexpr std::int64_t kClasses = 4, kSide = 12;
-
-Graph network(int width, std::uint64_t seed) {
-  Graph graph = build({"resnet", 8, width, 2}, {kSide, kSide, 1}, kClasses, seed);
-  graph.preprocess = {1 / 255.0f, {0.5f}, {0.25f}};
-  return graph;
-}
-
-TrainOptions options(int views) {
+TrainOptions lesson_options(int views) {
   TrainOptions options;
   options.epochs = 3;
   options.batch = 32;
@@ -58,12 +51,12 @@ class LessonsTest : public testing::Test {
   const std::filesystem::path folder_ =
       std::filesystem::path(testing::TempDir()) /
       (std::string("mj_lessons_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-  const Graph teacher_ = network(8, 3);
+  const Graph teacher_ = gratings_network(8, 3);
   const Samples train_ = gratings(333, kClasses, kSide, 1);
 };
 
 TEST_F(LessonsTest, HoldWhatTheTeacherSaysOfEveryView) {
-  const TrainOptions asked = options(3);
+  const TrainOptions asked = lesson_options(3);
   const Lessons lessons = teach(teacher_, train_, asked, silent_progress());
   ASSERT_EQ(lessons.views, 3);
   std::vector<float> expected;
@@ -76,12 +69,12 @@ TEST_F(LessonsTest, HoldWhatTheTeacherSaysOfEveryView) {
 
 TEST_F(LessonsTest, TeachAsTheTeacherItself) {
   const Samples validation = gratings(100, kClasses, kSide, 2);
-  const TrainOptions asked = options(2);  // the third epoch shows the first one's views again
+  const TrainOptions asked = lesson_options(2);  // the third epoch shows the first one's views again
   const Lessons lessons = teach(teacher_, train_, asked, silent_progress());
   const TrainResult present =
-      train(network(4, 1), train_, validation, asked, Distillation{&teacher_, 4, 0.9}, silent_progress());
+      train(gratings_network(4, 1), train_, validation, asked, Distillation{&teacher_, 4, 0.9}, silent_progress());
   const TrainResult remembered =
-      train(network(4, 1), train_, validation, asked, Distillation{&teacher_, 4, 0.9, &lessons}, silent_progress());
+      train(gratings_network(4, 1), train_, validation, asked, Distillation{&teacher_, 4, 0.9, &lessons}, silent_progress());
   ASSERT_EQ(present.epoch_loss.size(), remembered.epoch_loss.size());
   // The teacher's batches are of another size, so its scores differ in their last bits.
   for (std::size_t e = 0; e < present.epoch_loss.size(); ++e) {
@@ -93,14 +86,14 @@ TEST_F(LessonsTest, TeachAsTheTeacherItself) {
   TrainOptions fresh = asked;
   fresh.views = 0;
   const TrainResult other =
-      train(network(4, 1), train_, validation, fresh, Distillation{&teacher_, 4, 0.9}, silent_progress());
+      train(gratings_network(4, 1), train_, validation, fresh, Distillation{&teacher_, 4, 0.9}, silent_progress());
   EXPECT_EQ(other.epoch_loss[0], present.epoch_loss[0]);
   EXPECT_EQ(other.epoch_loss[1], present.epoch_loss[1]);
   EXPECT_NE(other.epoch_loss[2], present.epoch_loss[2]);
 }
 
 TEST_F(LessonsTest, InterruptedTheyEndWithTheSameBytes) {
-  TrainOptions asked = options(4);
+  TrainOptions asked = lesson_options(4);
   const Lessons expected = teach(teacher_, train_, asked, silent_progress());
   asked.checkpoint = folder_ / "teacher";
   int interruptions = 0;
@@ -124,7 +117,7 @@ TEST_F(LessonsTest, InterruptedTheyEndWithTheSameBytes) {
 
 TEST_F(LessonsTest, NeedAView) {
   const auto error_of = [&](int views) {
-    return mj::error_of([&] { teach(teacher_, train_, options(views), silent_progress()); });
+    return mj::error_of([&] { teach(teacher_, train_, lesson_options(views), silent_progress()); });
   };
   EXPECT_EQ(error_of(0), "training option 'views' is 0; expected at least 1 view to be taught");
   EXPECT_EQ(error_of(-1), "training option 'views' is -1; expected 0 to 1000");

@@ -15,20 +15,13 @@
 #include "mj/learn/checkpoint.h"
 #include "mj/learn/learn.h"
 #include "tests/unit/error_of.h"
+#include "gratings_network.h"
 #include "synthetic.h"
 
 namespace mj {
 namespace {
 
-constexpr std::int64_t kClasses = 4;
-
-Graph network(int width, std::uint64_t seed = 1) {
-  Graph graph = build({"resnet", 8, width, 2}, {12, 12, 1}, kClasses, seed);
-  graph.preprocess = {1 / 255.0f, {0.5f}, {0.25f}};
-  return graph;
-}
-
-TrainOptions options(int epochs) {
+TrainOptions training_options(int epochs) {
   TrainOptions options;
   options.epochs = epochs;
   options.batch = 32;
@@ -55,13 +48,13 @@ class Train : public testing::Test {
 TEST_F(Train, LearnsWhatALinearClassifierCannot) {
   const Samples samples = gratings(1600, kClasses, 12, 3);
   RecordingProgress progress;
-  const TrainResult result = train(network(4), samples, validation_, options(6), {}, progress);
+  const TrainResult result = train(gratings_network(4), samples, validation_, training_options(6), {}, progress);
   EXPECT_GE(result.validation_accuracy, 0.97);
   EXPECT_LT(result.epoch_loss.back(), 0.5 * result.epoch_loss.front());
   ASSERT_EQ(result.epoch_accuracy.size(), 6u);
   EXPECT_EQ(result.epoch_accuracy.back(), result.validation_accuracy);
   EXPECT_EQ(result.images, 6 * 1600);
-  EXPECT_EQ(result.macs, 6 * 1600 * 3 * total_macs(network(4)));
+  EXPECT_EQ(result.macs, 6 * 1600 * 3 * total_macs(gratings_network(4)));
   EXPECT_EQ(progress.total_, 6 * 1600);
   EXPECT_EQ(progress.updates.back(), 6 * 1600);
   EXPECT_TRUE(std::ranges::is_sorted(progress.updates));
@@ -81,9 +74,9 @@ TEST_F(Train, LearnsWhatALinearClassifierCannot) {
 
 TEST_F(Train, TheSameOptionsGiveTheSameBytes) {
   const auto trained = [&](std::uint64_t seed) {
-    TrainOptions with_seed = options(1);
+    TrainOptions with_seed = training_options(1);
     with_seed.seed = seed;
-    return train(network(4), train_, validation_, with_seed, {}, silent_progress());
+    return train(gratings_network(4), train_, validation_, with_seed, {}, silent_progress());
   };
   for (int count : {1, 2}) {
     set_threads(count);
@@ -97,25 +90,25 @@ TEST_F(Train, TheSameOptionsGiveTheSameBytes) {
 
 TEST_F(Train, InBfloat16ItLearnsAsWellToOtherWeights) {
   const Samples samples = gratings(1600, kClasses, 12, 3);
-  TrainOptions rounded = options(6);
+  TrainOptions rounded = training_options(6);
   rounded.precision = Precision::kBfloat16;
-  const TrainResult found = train(network(4), samples, validation_, rounded, {}, silent_progress());
+  const TrainResult found = train(gratings_network(4), samples, validation_, rounded, {}, silent_progress());
   EXPECT_GE(found.validation_accuracy, 0.97);
-  EXPECT_EQ(found.graph, train(network(4), samples, validation_, rounded, {}, silent_progress()).graph);
+  EXPECT_EQ(found.graph, train(gratings_network(4), samples, validation_, rounded, {}, silent_progress()).graph);
   // What is printed is the accuracy in float32.
   EXPECT_EQ(accuracy(logits(found.graph, validation_, Device::kCpu), validation_.labels, kClasses), found.validation_accuracy);
-  const TrainResult exact = train(network(4), samples, validation_, options(6), {}, silent_progress());
+  const TrainResult exact = train(gratings_network(4), samples, validation_, training_options(6), {}, silent_progress());
   EXPECT_NE(found.graph, exact.graph);
   EXPECT_NEAR(found.epoch_loss.front(), exact.epoch_loss.front(), 0.1 * exact.epoch_loss.front());
 }
 
 TEST_F(Train, ACheckpointOfAnotherPrecisionIsNotContinued) {
-  TrainOptions first = options(1);
+  TrainOptions first = training_options(1);
   first.checkpoint = folder_ / "checkpoint";
-  train(network(4), train_, validation_, first, {}, silent_progress());
+  train(gratings_network(4), train_, validation_, first, {}, silent_progress());
   first.precision = Precision::kBfloat16;
   RecordingProgress progress;
-  train(network(4), train_, validation_, first, {}, progress);
+  train(gratings_network(4), train_, validation_, first, {}, progress);
   ASSERT_FALSE(progress.warnings.empty());
   EXPECT_EQ(progress.warnings.back(), first.checkpoint.string() + ": made with other options, network or data; training starts anew");
 }
@@ -123,15 +116,15 @@ TEST_F(Train, ACheckpointOfAnotherPrecisionIsNotContinued) {
 // oneDNN 2.6 corrupts the heap in the projections of such networks; where it does, this ends the program.
 TEST_F(Train, ThinNetworksAndOddBatchesOnTwoThreads) {
   set_threads(2);
-  TrainOptions odd = options(4);
+  TrainOptions odd = training_options(4);
   odd.batch = 33;
-  EXPECT_GT(train(network(8), train_, validation_, odd, {}, silent_progress()).validation_accuracy, 0.5);
+  EXPECT_GT(train(gratings_network(8), train_, validation_, odd, {}, silent_progress()).validation_accuracy, 0.5);
   set_threads(1);
 }
 
 TEST_F(Train, OnlyWeightsChange) {
-  const Graph before = network(4);
-  Graph after = train(before, train_, validation_, options(1), {}, silent_progress()).graph;
+  const Graph before = gratings_network(4);
+  Graph after = train(before, train_, validation_, training_options(1), {}, silent_progress()).graph;
   EXPECT_NE(after, before);
   for (std::size_t v = 0; v < before.values.size(); ++v) after.values[v].data = before.values[v].data;
   EXPECT_EQ(after, before);
@@ -144,7 +137,7 @@ TrainResult train_with_interruptions(const Samples& samples, const Samples& vali
   for (std::int64_t stop = images;; stop += images) {
     StopAfter progress(stop);
     try {
-      return train(network(4), samples, validation, options, distillation, progress);
+      return train(gratings_network(4), samples, validation, options, distillation, progress);
     } catch (const StopAfter::Stop&) {
       ++*interruptions;
     }
@@ -152,14 +145,14 @@ TrainResult train_with_interruptions(const Samples& samples, const Samples& vali
 }
 
 TEST_F(Train, InterruptedAnywhereItEndsWithTheSameBytes) {
-  const Graph teacher = network(8, 3);
+  const Graph teacher = gratings_network(8, 3);
   for (const bool distilled : {false, true}) {
     for (const double every_seconds : {0.0, 1e9}) {  // a checkpoint after every step, or at the end of epochs only
-      TrainOptions straight = options(3);
+      TrainOptions straight = training_options(3);
       straight.ema_decay = distilled ? 0.9 : 0;
       std::optional<Distillation> distillation;
       if (distilled) distillation = Distillation{&teacher, 4, 0.7};
-      const TrainResult expected = train(network(4), train_, validation_, straight, distillation, silent_progress());
+      const TrainResult expected = train(gratings_network(4), train_, validation_, straight, distillation, silent_progress());
       TrainOptions interrupted = straight;
       interrupted.checkpoint = folder_ / (distilled ? "d" : "p") / std::to_string(every_seconds);
       interrupted.checkpoint_seconds = every_seconds;
@@ -173,39 +166,39 @@ TEST_F(Train, InterruptedAnywhereItEndsWithTheSameBytes) {
       EXPECT_EQ(found.macs, expected.macs);
       // What is finished is not trained again.
       StopAfter nothing(0);
-      EXPECT_EQ(train(network(4), train_, validation_, interrupted, distillation, nothing).graph, expected.graph);
+      EXPECT_EQ(train(gratings_network(4), train_, validation_, interrupted, distillation, nothing).graph, expected.graph);
     }
   }
 }
 
 TEST_F(Train, ACheckpointOfOtherWorkIsNotContinued) {
-  TrainOptions first = options(1);
+  TrainOptions first = training_options(1);
   first.checkpoint = folder_ / "checkpoint";
-  train(network(4), train_, validation_, first, {}, silent_progress());
+  train(gratings_network(4), train_, validation_, first, {}, silent_progress());
   TrainOptions second = first;
   second.learning_rate *= 2;
   RecordingProgress progress;
-  const Graph found = train(network(4), train_, validation_, second, {}, progress).graph;
+  const Graph found = train(gratings_network(4), train_, validation_, second, {}, progress).graph;
   EXPECT_EQ(progress.warnings, (std::vector<std::string>{first.checkpoint.string() +
                                                          ": made with other options, network or data; training starts "
                                                          "anew"}));
   second.checkpoint.clear();
-  EXPECT_EQ(train(network(4), train_, validation_, second, {}, silent_progress()).graph, found);
+  EXPECT_EQ(train(gratings_network(4), train_, validation_, second, {}, silent_progress()).graph, found);
 
   write_file(first.checkpoint, std::string_view("my thesis"));
   EXPECT_EQ(
-      error_of([&] { train(network(4), train_, validation_, first, {}, silent_progress()); }),
+      error_of([&] { train(gratings_network(4), train_, validation_, first, {}, silent_progress()); }),
       first.checkpoint.string() + ": not a checkpoint of a training; expected a file that millijoule wrote, or none");
   EXPECT_EQ(read_text(first.checkpoint), "my thesis");
 }
 
 TEST_F(Train, DivergenceNamesTheStepAndKeepsTheLastGoodCheckpoint) {
-  TrainOptions bad = options(3);
+  TrainOptions bad = training_options(3);
   bad.learning_rate = 1e30;
   bad.warmup_epochs = 0;
   bad.checkpoint = folder_ / "checkpoint";
   bad.checkpoint_seconds = 0;
-  const std::string message = error_of([&] { train(network(4), train_, validation_, bad, {}, silent_progress()); });
+  const std::string message = error_of([&] { train(gratings_network(4), train_, validation_, bad, {}, silent_progress()); });
   EXPECT_TRUE(message.starts_with("training diverged: ")) << message;
   EXPECT_TRUE(message.find(" at step ") != std::string::npos) << message;
   EXPECT_TRUE(message.ends_with(" of 33 (epoch 1); a lower learning rate may help")) << message;
@@ -217,14 +210,14 @@ TEST_F(Train, DivergenceNamesTheStepAndKeepsTheLastGoodCheckpoint) {
 
 TEST_F(Train, AFullDiskIsAClearError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
-  TrainOptions full = options(1);
+  TrainOptions full = training_options(1);
   full.checkpoint = "/dev/full/checkpoint";
-  const std::string message = error_of([&] { train(network(4), train_, validation_, full, {}, silent_progress()); });
+  const std::string message = error_of([&] { train(gratings_network(4), train_, validation_, full, {}, silent_progress()); });
   EXPECT_TRUE(message.starts_with("/dev/full")) << message;
 }
 
 TEST_F(Train, DistillationBringsTheStudentCloserToTheTeacher) {
-  const TrainResult teacher = train(network(8, 5), train_, validation_, options(10), {}, silent_progress());
+  const TrainResult teacher = train(gratings_network(8, 5), train_, validation_, training_options(10), {}, silent_progress());
   const auto distance = [&](const Graph& student) {
     const std::vector<float> a = logits(student, validation_, Device::kCpu);
     const std::vector<float> b = logits(teacher.graph, validation_, Device::kCpu);
@@ -243,26 +236,26 @@ TEST_F(Train, DistillationBringsTheStudentCloserToTheTeacher) {
     }
     return sum;
   };
-  const Graph alone = train(network(4), train_, validation_, options(10), {}, silent_progress()).graph;
+  const Graph alone = train(gratings_network(4), train_, validation_, training_options(10), {}, silent_progress()).graph;
   const TrainResult taught =
-      train(network(4), train_, validation_, options(10), Distillation{&teacher.graph, 4, 1}, silent_progress());
+      train(gratings_network(4), train_, validation_, training_options(10), Distillation{&teacher.graph, 4, 1}, silent_progress());
   EXPECT_LT(distance(taught.graph), 0.5 * distance(alone));
-  EXPECT_EQ(taught.macs, taught.images * (3 * total_macs(network(4)) + total_macs(teacher.graph)));
+  EXPECT_EQ(taught.macs, taught.images * (3 * total_macs(gratings_network(4)) + total_macs(teacher.graph)));
 }
 
 TEST_F(Train, TheTeachersOwnPreprocessingIsApplied) {
   // The same function written for pixels in 0..1 and for pixels in -1..1 must teach the same.
-  Graph teacher = network(8, 5);
+  Graph teacher = gratings_network(8, 5);
   const Distillation distillation{&teacher, 4, 0.9};
-  const Graph expected = train(network(4), train_, validation_, options(1), distillation, silent_progress()).graph;
-  Graph student = network(4);
+  const Graph expected = train(gratings_network(4), train_, validation_, training_options(1), distillation, silent_progress()).graph;
+  Graph student = gratings_network(4);
   student.preprocess = {1 / 127.5f, {1.0f}, {0.5f}};
   Graph other = teacher;
   other.preprocess = {1 / 127.5f, {1.0f}, {0.5f}};
   const Graph changed =
-      train(student, train_, validation_, options(1), Distillation{&teacher, 4, 0.9}, silent_progress()).graph;
+      train(student, train_, validation_, training_options(1), Distillation{&teacher, 4, 0.9}, silent_progress()).graph;
   const Graph both =
-      train(student, train_, validation_, options(1), Distillation{&other, 4, 0.9}, silent_progress()).graph;
+      train(student, train_, validation_, training_options(1), Distillation{&other, 4, 0.9}, silent_progress()).graph;
   const auto distance = [](const Graph& a, const Graph& b) {
     double sum = 0;
     for (std::size_t v = 0; v < a.values.size(); ++v) {
@@ -276,43 +269,43 @@ TEST_F(Train, TheTeachersOwnPreprocessingIsApplied) {
 }
 
 TEST_F(Train, AverageIsKeptInsteadOfTheLastWeights) {
-  TrainOptions averaged = options(2);
+  TrainOptions averaged = training_options(2);
   averaged.ema_decay = 0.99;
-  const TrainResult with = train(network(4), train_, validation_, averaged, {}, silent_progress());
-  const TrainResult without = train(network(4), train_, validation_, options(2), {}, silent_progress());
+  const TrainResult with = train(gratings_network(4), train_, validation_, averaged, {}, silent_progress());
+  const TrainResult without = train(gratings_network(4), train_, validation_, training_options(2), {}, silent_progress());
   EXPECT_EQ(with.epoch_loss, without.epoch_loss);
   EXPECT_NE(with.graph, without.graph);
 }
 
 TEST_F(Train, BatchesOfOneWork) {
   const Samples few = gratings(9, kClasses, 12, 1);
-  TrainOptions one = options(1);
+  TrainOptions one = training_options(1);
   one.learning_rate = 1e-3;
   for (int batch : {1, 4, 8, 100}) {
     one.batch = batch;
-    EXPECT_EQ(train(network(4), few, validation_, one, {}, silent_progress()).epoch_loss.size(), 1u);
+    EXPECT_EQ(train(gratings_network(4), few, validation_, one, {}, silent_progress()).epoch_loss.size(), 1u);
   }
 }
 
 TEST_F(Train, WhatDoesNotFitIsRefused) {
   const auto error = [&](const Samples& samples, const TrainOptions& options,
                          const std::optional<Distillation>& distillation) {
-    return error_of([&] { train(network(4), samples, validation_, options, distillation, silent_progress()); });
+    return error_of([&] { train(gratings_network(4), samples, validation_, options, distillation, silent_progress()); });
   };
-  EXPECT_EQ(error(gratings(8, 4, 16, 1), options(1), {}), "training samples are 16x16x1; the network expects 12x12x1");
-  EXPECT_EQ(error(gratings(8, 6, 12, 1), options(1), {}), "training sample 4 has label 4; the network has 4 classes");
-  EXPECT_EQ(error(gratings(0, 4, 12, 1), options(1), {}), "there are no training samples");
+  EXPECT_EQ(error(gratings(8, 4, 16, 1), training_options(1), {}), "training samples are 16x16x1; the network expects 12x12x1");
+  EXPECT_EQ(error(gratings(8, 6, 12, 1), training_options(1), {}), "training sample 4 has label 4; the network has 4 classes");
+  EXPECT_EQ(error(gratings(0, 4, 12, 1), training_options(1), {}), "there are no training samples");
   const Graph ten = build({"resnet", 8, 4, 2}, {12, 12, 1}, 10, 1);
-  EXPECT_EQ(error(train_, options(1), Distillation{&ten, 4, 0.5}), "the teacher has 10 classes; the student has 4");
+  EXPECT_EQ(error(train_, training_options(1), Distillation{&ten, 4, 0.5}), "the teacher has 10 classes; the student has 4");
   const Graph large = build({"resnet", 8, 4, 2}, {16, 16, 1}, 4, 1);
-  EXPECT_EQ(error(train_, options(1), Distillation{&large, 4, 0.5}),
+  EXPECT_EQ(error(train_, training_options(1), Distillation{&large, 4, 0.5}),
             "teacher: training samples are 12x12x1; the network expects 16x16x1");
-  const Graph teacher = network(4);
-  EXPECT_EQ(error(train_, options(1), Distillation{&teacher, 0, 0.5}),
+  const Graph teacher = gratings_network(4);
+  EXPECT_EQ(error(train_, training_options(1), Distillation{&teacher, 0, 0.5}),
             "training option 'temperature' is 0; expected a positive number");
-  EXPECT_EQ(error(train_, options(1), Distillation{&teacher, 1, 1.5}),
+  EXPECT_EQ(error(train_, training_options(1), Distillation{&teacher, 1, 1.5}),
             "training option 'alpha' is 1.5; expected 0 to 1");
-  EXPECT_EQ(error(train_, options(0), {}), "training option 'epochs' is 0; expected at least 1");
+  EXPECT_EQ(error(train_, training_options(0), {}), "training option 'epochs' is 0; expected at least 1");
   EXPECT_EQ(error_of([] { parse_device("gpu"); }), "device 'gpu' is unknown; expected auto, cpu or cuda");
 }
 

@@ -15,7 +15,7 @@
 namespace mj {
 namespace {
 
-using testing::normal_constant;
+using test::normal_constant;
 
 Graph network(const char* architecture, Shape input = {16, 16, 3}) {
   return reducible(build(parse_architecture(architecture), input, 5, 3));
@@ -59,7 +59,7 @@ void expect_dropped_equals_idle(const Graph& graph, const Block& block, bool res
   const Graph dropped = drop_blocks(graph, std::vector{block});
   verify(dropped);
   EXPECT_LT(dropped.nodes.size(), graph.nodes.size());
-  testing::expect_same_outputs(idle, dropped, 11);
+  test::expect_same_outputs(idle, dropped, 11);
 }
 
 std::vector<std::int32_t> stages(const std::vector<Block>& blocks) {
@@ -152,7 +152,7 @@ TEST(Blocks, OfAnyNetworkCanBeDropped) {
   int dropped = 0;
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    const Graph graph = testing::random_graph(seed);
+    const Graph graph = test::random_graph(seed);
     const std::vector<Block> blocks = droppable_blocks(graph);
     for (const Block& block : blocks) {
       const Graph without = drop_blocks(graph, std::vector{block});

@@ -19,8 +19,8 @@
 namespace mj {
 namespace {
 
-std::string error_of(const Graph& graph, const std::vector<Tensor>& inputs, double clip) {
-  return mj::error_of([&] { calibrate(graph, inputs, clip); });
+std::string calibrate_error(const Graph& graph, const std::vector<Tensor>& inputs, double clip) {
+  return error_of([&] { calibrate(graph, inputs, clip); });
 }
 
 Graph one_clamp(Shape shape) {
@@ -42,8 +42,8 @@ TEST(Calibrate, KeepsMinimumAndMaximumOfEveryActivation) {
 TEST(Calibrate, DoesNotDependOnThreadsOrOrder) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    const Graph g = simplify(testing::random_graph(seed));
-    std::vector<Tensor> inputs = testing::random_inputs(g, seed, 30);
+    const Graph g = simplify(test::random_graph(seed));
+    std::vector<Tensor> inputs = test::random_inputs(g, seed, 30);
     set_threads(1);
     const Ranges plain = calibrate(g, inputs), clipped = calibrate(g, inputs, 1e-2);
     set_threads(5);
@@ -56,7 +56,7 @@ TEST(Calibrate, DoesNotDependOnThreadsOrOrder) {
 
 TEST(Calibrate, ClippingStaysInsideTheExtremesAndItsShare) {
   const Graph g = one_clamp({1000});
-  Tensor input = testing::random_input(g, 1);
+  Tensor input = test::random_input(g, 1);
   input.as<float>()[17] = 300;  // one outlier would cost all but two bits of the rest
   const Ranges plain = calibrate(g, std::vector<Tensor>{input});
   const Ranges clipped = calibrate(g, std::vector<Tensor>{input}, 0.002);
@@ -163,14 +163,14 @@ TEST(WithPixelRange, SpansAllChannels) {
 
 TEST(Calibrate, SaysWhatIsWrong) {
   const Graph g = one_clamp({2});
-  EXPECT_EQ(error_of(g, {}, 0), "no calibration inputs; expected at least one");
-  EXPECT_EQ(error_of(g, {tensor_of({1, 2}), tensor_of({1, 2, 3})}, 0),
+  EXPECT_EQ(calibrate_error(g, {}, 0), "no calibration inputs; expected at least one");
+  EXPECT_EQ(calibrate_error(g, {tensor_of({1, 2}), tensor_of({1, 2, 3})}, 0),
             "calibration input 1 is f32[3]; the graph's input is f32[2]");
-  EXPECT_EQ(error_of(g, {tensor_of({1, 2})}, 0.5), "calibration clips a share of 0.5; expected 0 to less than 0.5");
-  EXPECT_EQ(error_of(g, {tensor_of({1, 2}), tensor_of({1, std::nanf("")})}, 0),
+  EXPECT_EQ(calibrate_error(g, {tensor_of({1, 2})}, 0.5), "calibration clips a share of 0.5; expected 0 to less than 0.5");
+  EXPECT_EQ(calibrate_error(g, {tensor_of({1, 2}), tensor_of({1, std::nanf("")})}, 0),
             "activation 'x' of calibration input 1 is not finite; the network cannot be quantised");
   const Graph q = quantize_int8(g, Ranges{{0, 0}, {1, 1}});
-  EXPECT_EQ(error_of(q, {tensor_of({1, 2})}, 0), "the graph is quantised already; calibration expects a float graph");
+  EXPECT_EQ(calibrate_error(q, {tensor_of({1, 2})}, 0), "the graph is quantised already; calibration expects a float graph");
 }
 
 TEST(ActivationQuantization, IncludesZeroExactly) {

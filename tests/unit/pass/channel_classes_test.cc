@@ -14,7 +14,7 @@
 namespace mj {
 namespace {
 
-using testing::normal_constant;
+using test::normal_constant;
 
 /// Makes removing a channel harmless: whatever writes it writes zeros, whatever shifts it does not.
 void silence(Graph& graph, const ChannelClasses& classes, const std::vector<char>& kept) {
@@ -58,7 +58,7 @@ void expect_narrowed_equals_silenced(Graph graph) {
   for (const Value& value : graph.values) before += value.constant() ? value.type.count() : 0;
   for (const Value& value : narrow.values) after += value.constant() ? value.type.count() : 0;
   EXPECT_LT(after, before);
-  testing::expect_same_outputs(graph, narrow, 7);
+  test::expect_same_outputs(graph, narrow, 7);
 }
 
 TEST(ChannelClasses, FollowResidualNetworks) {
@@ -75,7 +75,7 @@ TEST(ChannelClasses, FollowDepthwiseConvolutionsPoolsAndFlattening) {
   Graph graph;
   ValueId x = graph.add_input("x", {DType::kF32, {8, 8, 3}, {}});
   x = graph.add_node("c1", Conv2d{.pad = {1, 1, 1, 1}}, {x, normal_constant(graph, "w1", {6, 3, 3, 3}, 1)});
-  x = testing::add_batch_norm(graph, "n1", x, 2);
+  x = test::add_batch_norm(graph, "n1", x, 2);
   x = graph.add_node("r1", PRelu{}, {x, normal_constant(graph, "slope", {6}, 9)});
   x = graph.add_node("dw", Conv2d{.pad = {1, 1, 1, 1}, .groups = 6}, {x, normal_constant(graph, "w2", {6, 3, 3, 1}, 3), normal_constant(graph, "b2", {6}, 4)});
   x = graph.add_node("pool", MaxPool{}, {x});

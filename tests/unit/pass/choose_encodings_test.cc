@@ -26,7 +26,7 @@ std::vector<std::int8_t> elements(std::int64_t count, double density, int bits, 
 }
 
 /// x {8, 8, 16} -> conv 3x3 with these weights, or depthwise.
-Graph network(std::vector<std::int8_t> weights, int bits, bool depthwise = false) {
+Graph one_conv(std::vector<std::int8_t> weights, int bits, bool depthwise = false) {
   Graph graph;
   const Quantization one{{1.0f}, {0}, -1};
   const ValueId x = graph.add_input("x", {DType::kI8, {8, 8, 16}, one});
@@ -48,26 +48,26 @@ Encoding chosen(const Graph& graph, const Platform* platform = nullptr) {
 constexpr std::int64_t kCount = 8 * 3 * 3 * 16;
 
 TEST(ChooseEncodings, TakesTheFewestBytes) {
-  EXPECT_EQ(chosen(network(elements(kCount, 0.3, 8), 8)), kBitmap8);
-  EXPECT_EQ(chosen(network(elements(kCount, 0.05, 8), 8)), kRelative8);
-  EXPECT_EQ(chosen(network(elements(kCount, 0.2, 8, true), 8)), kBlock8);
-  EXPECT_EQ(chosen(network(elements(kCount, 1, 4), 4)), kDense4);
-  EXPECT_EQ(chosen(network(elements(kCount, 0.1, 4), 4)), kRelative4);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.3, 8), 8)), kBitmap8);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.05, 8), 8)), kRelative8);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.2, 8, true), 8)), kBlock8);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 1, 4), 4)), kDense4);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.1, 4), 4)), kRelative4);
 }
 
 TEST(ChooseEncodings, LeavesWhatSavesLittle) {
-  EXPECT_EQ(chosen(network(elements(kCount, 1, 8), 8)), kPlain);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 1, 8), 8)), kPlain);
   // A bitmap would take 1/8 + 0.7 bytes an element.
-  EXPECT_EQ(chosen(network(elements(kCount, 0.7, 8), 8)), kPlain);
-  EXPECT_EQ(chosen(network(elements(kCount, 0.01, 8), 8, true)), kPlain) << "depthwise";
-  EXPECT_EQ(chosen(network(elements(kCount, 0.01, 4), 4, true)), kDense4) << "depthwise";
-  Graph given = network(elements(kCount, 0.01, 8), 8);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.7, 8), 8)), kPlain);
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.01, 8), 8, true)), kPlain) << "depthwise";
+  EXPECT_EQ(chosen(one_conv(elements(kCount, 0.01, 4), 4, true)), kDense4) << "depthwise";
+  Graph given = one_conv(elements(kCount, 0.01, 8), 8);
   given.value(1).encoding = kBitmap8;
   EXPECT_EQ(chosen(given), kBitmap8);
 }
 
 TEST(ChooseEncodings, LeavesConstantsThatAreNoWeights) {
-  Graph graph = network(elements(kCount, 0.05, 8), 8);
+  Graph graph = one_conv(elements(kCount, 0.05, 8), 8);
   const Quantization one{{1.0f}, {0}, -1};
   const ValueId k =
       graph.add_constant("k", {DType::kI8, {8}, one}, Constant::of<std::int8_t>(std::vector<std::int8_t>(8, 0)));
@@ -83,7 +83,7 @@ TEST(ChooseEncodings, BreaksNearTiesByCycles) {
   // Three of every sixteen: nine blocks of four a row, or 27 entries, 28 bytes either way; a bitmap takes 32.
   std::vector<std::int8_t> regular(static_cast<std::size_t>(kCount), 0);
   for (std::size_t i = 0; i < regular.size(); ++i) regular[i] = i % 16 < 3 ? 5 : 0;
-  const Graph graph = network(regular, 4);
+  const Graph graph = one_conv(regular, 4);
   Platform multiplying_is_dear, decoding_is_dear;
   for (CostLine& line : multiplying_is_dear.kernels) line.per_mac = 1;
   for (CostLine& line : decoding_is_dear.kernels) line.per_symbol = 1;

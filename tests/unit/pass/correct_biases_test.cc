@@ -17,12 +17,12 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
-using testing::everywhere;
-using testing::real;
+using test::everywhere;
+using test::real;
 
 std::vector<float> bias_of(const Graph& graph, std::size_t node) { return reals(graph.value(graph.nodes[node].inputs[2])); }
 
-Tensor tensor_of(Shape shape, float value) {
+Tensor filled(Shape shape, float value) {
   const std::vector<float> elements(static_cast<std::size_t>(element_count(shape)), value);
   return quantize(elements, real(shape));
 }
@@ -49,7 +49,7 @@ TEST(CorrectBiases, AConvolutionMissesLessAtItsBorders) {
   const ValueId weight = g.add_constant("w", {1, 3, 3, 1}, std::vector<float>(9, 1));
   const ValueId bias = g.add_constant("b", {1}, std::vector<float>{0});
   g.outputs = {g.add_node("y", Conv2d{.pad = {1, 1, 1, 1}}, {x, weight, bias})};
-  const std::vector<Tensor> inputs{tensor_of({3, 3, 1}, 0.504f)};
+  const std::vector<Tensor> inputs{filled({3, 3, 1}, 0.504f)};
   // Of nine windows one has nine taps inside, four have six and four have four.
   const float missed = 0.004f * (9 + 4 * 6 + 4 * 4) / 9;
   EXPECT_THAT(bias_of(correct_biases(g, everywhere(g, 0, 2.55f), inputs), 0), ElementsAre(FloatNear(missed, 1e-5f)));
@@ -120,8 +120,8 @@ TEST(CorrectBiases, BringsMeansOfRandomNetworksCloserWhateverTheThreads) {
   double before = 0, after = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    const Graph g = simplify(testing::random_graph(seed));
-    const std::vector<Tensor> inputs = testing::random_inputs(g, seed, 40);
+    const Graph g = simplify(test::random_graph(seed));
+    const std::vector<Tensor> inputs = test::random_inputs(g, seed, 40);
     const Ranges ranges = calibrate(g, inputs);
     set_threads(1);
     const Graph corrected = correct_biases(g, ranges, inputs);

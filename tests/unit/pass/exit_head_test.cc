@@ -53,7 +53,7 @@ std::vector<float> constant(const Graph& graph, const std::string& name) {
   return {};
 }
 
-Tensor random_input(const Graph& graph, std::uint64_t seed) {
+Tensor normal_input(const Graph& graph, std::uint64_t seed) {
   Tensor input = make_tensor(graph.type(graph.inputs[0]));
   RandomStream stream(seed);
   for (float& x : input.as<float>()) x = static_cast<float>(stream.normal());
@@ -74,7 +74,7 @@ TEST(ExitHead, ComputesTheFormulasOfTheDesign) {
   const Head head = random_head(c, options, 11);
   const Graph with_exits = attach_head(c.network, c.exits, options, head);
   verify(with_exits);
-  const Tensor input = random_input(c.network, 5);
+  const Tensor input = normal_input(c.network, 5);
   const std::vector<Tensor> found = Evaluator(with_exits).run(input);
   auto seen = activations(c.network, input);
 
@@ -148,7 +148,7 @@ TEST_P(EveryMethod, TrainsWhatTheDeviceWillCompute) {
   verify(head.graph);
   const Graph with_exits = attach_head(c.network, c.exits, options, head);
   const Graph features = feature_network(c.network, c.exits, options);
-  const Tensor input = random_input(c.network, 6);
+  const Tensor input = normal_input(c.network, 6);
   const std::vector<Tensor> deployed = Evaluator(with_exits).run(input);
   const Tensor row = Evaluator(features).run(input).at(0);
   const Tensor plain = Evaluator(c.network).run(input).at(0);
@@ -177,7 +177,7 @@ TEST_P(EveryMethod, AnExitDependsOnNothingBehindIt) {
   const Case c;
   const HeadOptions options{GetParam(), 5, 3};
   const Graph whole = attach_head(c.network, c.exits, options, random_head(c, options, 31));
-  const Tensor input = random_input(c.network, 8);
+  const Tensor input = normal_input(c.network, 8);
   const std::vector<Tensor> all = Evaluator(whole).run(input);
   for (std::size_t k = 0; k < c.exits.size(); ++k) {
     Graph part = whole;

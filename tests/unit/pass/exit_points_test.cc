@@ -33,7 +33,7 @@ struct Chain {
   }
 };
 
-std::vector<std::string> names(const std::vector<ExitPoint>& points) {
+std::vector<std::string> names_of(const std::vector<ExitPoint>& points) {
   std::vector<std::string> result;
   for (const ExitPoint& point : points) result.push_back(point.name);
   return result;
@@ -45,7 +45,7 @@ TEST(ExitPoints, AreBehindAllThatBelongsToABlock) {
   const ValueId b = c.relu("relu_b", c.conv("conv_b", a, 4));
   c.graph.outputs = {c.classify(c.pool("pool_c", c.relu("relu_c", c.conv("conv_c", b, 4))))};
   const auto points = block_boundaries(c.graph, macs);
-  EXPECT_EQ(names(points), (std::vector<std::string>{"pool_a", "relu_b", "pool_c"}));
+  EXPECT_EQ(names_of(points), (std::vector<std::string>{"pool_a", "relu_b", "pool_c"}));
   // By hand: 8*8*9*2*4 = 4608; 4*4*9*4*4 = 2304 twice; 16*3 = 48; pools count nothing.
   EXPECT_DOUBLE_EQ(points[0].share, 4608.0 / 9264);
   EXPECT_DOUBLE_EQ(points[1].share, 6912.0 / 9264);
@@ -58,7 +58,7 @@ TEST(ExitPoints, InsideABranchThereIsNone) {
   const ValueId inner = c.conv("inner2", c.relu("inner_relu", c.conv("inner1", stem, 4)), 4);
   const ValueId sum = c.graph.add_node("sum", Add{}, {inner, stem});
   c.graph.outputs = {c.classify(c.relu("last", c.conv("tail", c.relu("sum_relu", sum), 4)))};
-  EXPECT_EQ(names(block_boundaries(c.graph, macs)), (std::vector<std::string>{"stem_relu", "sum_relu", "last"}));
+  EXPECT_EQ(names_of(block_boundaries(c.graph, macs)), (std::vector<std::string>{"stem_relu", "sum_relu", "last"}));
 }
 
 TEST(ExitPoints, ASkipOverEverythingLeavesNone) {
@@ -67,7 +67,7 @@ TEST(ExitPoints, ASkipOverEverythingLeavesNone) {
   const ValueId b = c.conv("b", a, 2);
   c.graph.outputs = {c.classify(c.graph.add_node("sum", Add{}, {b, c.x}))};
   const auto points = block_boundaries(c.graph, macs);
-  EXPECT_EQ(names(points), (std::vector<std::string>{"sum"}));
+  EXPECT_EQ(names_of(points), (std::vector<std::string>{"sum"}));
   EXPECT_EQ(error_of([&] { spaced_exits(points, 5); }),
             "the network is too short for exits: none of its 1 block boundaries lies between 5 % and 95 % of its work");
 }
@@ -114,7 +114,7 @@ TEST(ExitPoints, NamesAreTakenInTheNetworksOrderOrRefused) {
   c.graph.outputs = {c.classify(c.conv("tail", b, 4))};
   const auto points = block_boundaries(c.graph, macs);
   const auto named = [&](std::vector<std::string> list) { return named_exits(c.graph, points, list); };
-  EXPECT_EQ(names(named({"b", "a"})), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(names_of(named({"b", "a"})), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(error_of([&] { named({"a", "conv_b"}); }), "no exit is possible at 'conv_b'; expected one of a, b, tail");
   EXPECT_EQ(error_of([&] { named({"a", "a"}); }), "exit 'a' is named twice");
 }

@@ -69,18 +69,18 @@ TEST(Factors, AreSmallerBelowThePublishedBounds) {
 TEST(Factorise, AtFullRankComputesTheSame) {
   Graph graph;
   ValueId x = graph.add_input("x", {DType::kF32, {7, 6, 5}, {}});
-  const ValueId bias = testing::normal_constant(graph, "b", {8}, 11);
+  const ValueId bias = test::normal_constant(graph, "b", {8}, 11);
   x = graph.add_node("conv", Conv2d{.stride = {2, 1}, .pad = {1, 0, 1, 2}, .clamp = {0, 6}},
-                     {x, testing::normal_constant(graph, "w", {8, 3, 2, 5}, 12, 0.3), bias});
+                     {x, test::normal_constant(graph, "w", {8, 3, 2, 5}, 12, 0.3), bias});
   x = graph.add_node("flat", Reshape{{graph.type(x).count()}}, {x});
-  x = graph.add_node("fc", Linear{}, {x, testing::normal_constant(graph, "v", {4, graph.type(x).count()}, 13, 0.1)});
+  x = graph.add_node("fc", Linear{}, {x, test::normal_constant(graph, "v", {4, graph.type(x).count()}, 13, 0.1)});
   graph.outputs = {x};
   const Graph conv = factorise(graph, "conv", {5, 8});
   EXPECT_EQ(conv.nodes.size(), graph.nodes.size() + 2);
-  testing::expect_same_outputs(graph, conv, 1);
+  test::expect_same_outputs(graph, conv, 1);
   const Graph both = factorise(conv, "fc", {4, 0});
   EXPECT_EQ(both.nodes.size(), graph.nodes.size() + 3);
-  testing::expect_same_outputs(graph, both, 2);
+  test::expect_same_outputs(graph, both, 2);
   // All but the last factor of each ask for one scale.
   std::vector<bool> per_tensor;
   for (const Node& node : both.nodes) {

@@ -14,12 +14,12 @@
 namespace mj {
 namespace {
 
-using testing::add_batch_norm;
-using testing::count;
+using test::add_batch_norm;
+using test::count;
 using ::testing::ElementsAre;
-using testing::expect_same_outputs;
-using testing::normal_constant;
-using testing::real;
+using test::expect_same_outputs;
+using test::normal_constant;
+using test::real;
 
 std::vector<std::string> ops(const Graph& graph) {
   std::vector<std::string> result;

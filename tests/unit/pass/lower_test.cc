@@ -17,12 +17,12 @@
 namespace mj {
 namespace {
 
-using testing::count;
-using testing::random_graph;
+using test::count;
+using test::random_graph;
 
 constexpr std::uint64_t kGraphs = 400;
 
-std::vector<std::string> names(const Graph& graph, const std::vector<ValueId>& ids) {
+std::vector<std::string> value_names(const Graph& graph, const std::vector<ValueId>& ids) {
   std::vector<std::string> result;
   for (const ValueId id : ids) result.push_back(graph.value(id).name);
   return result;
@@ -36,9 +36,9 @@ TEST_P(EveryPass, KeepsWhatRandomGraphsCompute) {
     const Graph before = random_graph(seed);
     const Graph after = GetParam().run(before);
     verify(after);
-    EXPECT_EQ(names(before, before.inputs), names(after, after.inputs));
-    EXPECT_EQ(names(before, before.outputs), names(after, after.outputs));
-    testing::expect_same_outputs(before, after, seed);
+    EXPECT_EQ(value_names(before, before.inputs), value_names(after, after.inputs));
+    EXPECT_EQ(value_names(before, before.outputs), value_names(after, after.outputs));
+    test::expect_same_outputs(before, after, seed);
   }
 }
 
@@ -70,14 +70,14 @@ TEST(Simplify, LeavesNoBatchNormAndNeverAddsNodesThatCost) {
 }
 
 /// A residual block between a stem and a classifier, as trained: everything in it folds.
-Graph residual_network() {
+Graph trained_residual_network() {
   Graph g;
   const ValueId x = g.add_input("image", {DType::kF32, {8, 8, 1}, {}});
   const auto conv_bn = [&](std::string name, ValueId in, std::int64_t inputs, std::int64_t outputs,
                            std::uint64_t seed) {
-    const ValueId weight = testing::normal_constant(g, name + ".weight", {outputs, 3, 3, inputs}, seed, 0.3);
+    const ValueId weight = test::normal_constant(g, name + ".weight", {outputs, 3, 3, inputs}, seed, 0.3);
     const ValueId y = g.add_node(name, Conv2d{.pad = {1, 1, 1, 1}}, {in, weight});
-    return testing::add_batch_norm(g, name + ".bn", y, seed);
+    return test::add_batch_norm(g, name + ".bn", y, seed);
   };
   const ValueId stem = g.add_node("stem.relu", Clamp{}, {conv_bn("stem", x, 1, 4, 1)});
   const ValueId a = g.add_node("a.relu", Clamp{}, {conv_bn("a", stem, 4, 4, 2)});
@@ -86,12 +86,12 @@ Graph residual_network() {
   const ValueId pooled = g.add_node("pool", Mean{}, {relu});
   g.outputs = {g.add_node(
       "logits", Linear{},
-      {pooled, testing::normal_constant(g, "fc.weight", {3, 4}, 4), testing::normal_constant(g, "fc.bias", {3}, 5)})};
+      {pooled, test::normal_constant(g, "fc.weight", {3, 4}, 4), test::normal_constant(g, "fc.bias", {3}, 5)})};
   return g;
 }
 
 TEST(Simplify, FoldsAResidualNetworkToItsSixOperators) {
-  const Graph g = simplify(residual_network());
+  const Graph g = simplify(trained_residual_network());
   std::vector<std::string> ops;
   for (const Node& node : g.nodes) ops.push_back(op_name(node.op));
   EXPECT_THAT(ops, ::testing::ElementsAre("conv2d", "conv2d", "conv2d", "add", "mean", "linear"));
@@ -102,8 +102,8 @@ TEST(Simplify, FoldsAResidualNetworkToItsSixOperators) {
 }
 
 TEST(Lower, MakesAPlannedInt8GraphCloseToTheFloatOne) {
-  const Graph g = simplify(residual_network());
-  const auto inputs = testing::random_inputs(g, 7, 50);
+  const Graph g = simplify(trained_residual_network());
+  const auto inputs = test::random_inputs(g, 7, 50);
   const Graph lowered = lower(g, calibrate(g, inputs));
   ASSERT_TRUE(lowered.plan.has_value());
   EXPECT_EQ(lowered.type(lowered.outputs[0]).dtype, DType::kI8);
@@ -123,8 +123,8 @@ TEST(Lower, MakesAPlannedInt8GraphCloseToTheFloatOne) {
 }
 
 TEST(Lower, RefusesRangesOfAnotherGraph) {
-  const Graph trained = residual_network();
-  const Ranges ranges = calibrate(trained, testing::random_inputs(trained, 1, 2));
+  const Graph trained = trained_residual_network();
+  const Ranges ranges = calibrate(trained, test::random_inputs(trained, 1, 2));
   try {
     lower(trained, ranges);
     FAIL();
@@ -135,8 +135,8 @@ TEST(Lower, RefusesRangesOfAnotherGraph) {
 }
 
 TEST(Lower, KeepsAnIntegerGraphAndPlansIt) {
-  const Graph g = simplify(residual_network());
-  Graph integer = quantize_int8(g, calibrate(g, testing::random_inputs(g, 7, 5)));
+  const Graph g = simplify(trained_residual_network());
+  Graph integer = quantize_int8(g, calibrate(g, test::random_inputs(g, 7, 5)));
   Graph planned = lower(integer, {});
   ASSERT_TRUE(planned.plan.has_value());
   planned.plan.reset();
@@ -149,7 +149,7 @@ TEST(LowerForEstimate, HasTheTypesAndPlanOfTheRealThing) {
     const Graph before = random_graph(seed);
     const Graph estimate = lower_for_estimate(before);
     const Graph simple = simplify(before);
-    const Graph real = lower(simple, calibrate(simple, testing::random_inputs(simple, seed, 2)));
+    const Graph real = lower(simple, calibrate(simple, test::random_inputs(simple, seed, 2)));
     // A quantize node before a concat is there in both or in neither, for it depends on the structure only.
     ASSERT_EQ(estimate.values.size(), real.values.size());
     EXPECT_EQ(estimate.nodes, real.nodes);
@@ -163,8 +163,8 @@ TEST(LowerForEstimate, HasTheTypesAndPlanOfTheRealThing) {
 
 TEST(Lower, ReportsEveryPassInOrder) {
   std::vector<std::string> seen;
-  const Graph g = simplify(residual_network());
-  lower(g, calibrate(g, testing::random_inputs(g, 7, 2)), [&](const std::string& name, const Graph&, double seconds) {
+  const Graph g = simplify(trained_residual_network());
+  lower(g, calibrate(g, test::random_inputs(g, 7, 2)), [&](const std::string& name, const Graph&, double seconds) {
     EXPECT_GE(seconds, 0);
     seen.push_back(name);
   });

@@ -90,7 +90,7 @@ TEST(PlanMemory, KeepsEveryLiveBufferWholeInRandomGraphs) {
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     const Graph graph =
-        seed % 2 == 0 ? plan_memory(testing::random_graph(seed)) : lower_for_estimate(testing::random_graph(seed));
+        seed % 2 == 0 ? plan_memory(test::random_graph(seed)) : lower_for_estimate(test::random_graph(seed));
     verify(graph);
     simulate(graph);
     const Bytes bound = arena_lower_bound(graph);
@@ -158,7 +158,7 @@ TEST(PlanMemory, ResidualNetworksReachTheLowerBound) {
     ValueId x = g.add_input("x", {DType::kF32, {28, 28, 1}, {}});
     std::int64_t channels = 1;
     const auto conv = [&](ValueId in, std::int64_t inputs, std::int64_t outputs, std::int64_t stride) {
-      const ValueId weight = testing::normal_constant(g, "w", {outputs, 3, 3, inputs}, 1);
+      const ValueId weight = test::normal_constant(g, "w", {outputs, 3, 3, inputs}, 1);
       return g.add_node("conv" + std::to_string(g.nodes.size()),
                         Conv2d{.stride = {stride, stride}, .pad = {1, 1, 1, 1}}, {in, weight});
     };

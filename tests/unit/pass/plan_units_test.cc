@@ -77,7 +77,7 @@ Buffer& buffer(Graph& graph, const std::string& node) {
 TEST(PlanUnits, CoversEveryOutputByteOnce) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const Graph lowered = lower_for_estimate(testing::random_graph(seed));
+    const Graph lowered = lower_for_estimate(test::random_graph(seed));
     for (const Bytes word : {1, 2}) {
       Graph graph;
       try {

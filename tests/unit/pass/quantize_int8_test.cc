@@ -16,13 +16,13 @@
 namespace mj {
 namespace {
 
-using testing::count;
-using testing::everywhere;
-using testing::real;
+using test::count;
+using test::everywhere;
+using test::real;
 using ::testing::ElementsAre;
 
-std::string error_of(const Graph& graph, const Ranges& ranges) {
-  return mj::error_of([&] { quantize_int8(graph, ranges); });
+std::string quantize_error(const Graph& graph, const Ranges& ranges) {
+  return error_of([&] { quantize_int8(graph, ranges); });
 }
 
 const Value& named(const Graph& graph, const std::string& name) {
@@ -159,7 +159,7 @@ TEST(QuantizeInt8, ConcatOfSigmoidsStaysAsPrescribed) {
 TEST(QuantizeInt8, AHeadSharedByTwoExitsStaysOneConstant) {
   Graph g;
   const ValueId x = g.add_input("x", real({4}));
-  const ValueId weight = testing::normal_constant(g, "head.weight", {3, 4}, 1);
+  const ValueId weight = test::normal_constant(g, "head.weight", {3, 4}, 1);
   const ValueId bias = g.add_constant("head.bias", {3}, std::vector<float>{4e9f, 1, 1});
   const ValueId first = g.add_node("exit1", Linear{}, {x, weight, bias});
   const ValueId relu = g.add_node("relu", Clamp{}, {x});
@@ -241,8 +241,8 @@ TEST(QuantizeInt8, RandomGraphsStayCloseToFloat) {
   std::vector<double> all, with_one_scale;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
-    Graph g = simplify(testing::random_graph(seed));
-    const auto inputs = testing::random_inputs(g, seed, 20);
+    Graph g = simplify(test::random_graph(seed));
+    const auto inputs = test::random_inputs(g, seed, 20);
     const Graph q = quantize_int8(g, calibrate(g, inputs));
     verify(q);
     const double db = sqnr_db(g, q, inputs);
@@ -268,7 +268,7 @@ TEST(QuantizeInt8, RandomGraphsStayCloseToFloat) {
 }
 
 TEST(QuantizeInt8, LeavesIntegerGraphsAsTheyAre) {
-  const Graph g = simplify(testing::random_graph(3));
+  const Graph g = simplify(test::random_graph(3));
   const Graph q = quantize_int8(g, everywhere(g, -1, 1));
   EXPECT_TRUE(quantized(q));
   EXPECT_FALSE(quantized(g));
@@ -278,30 +278,30 @@ TEST(QuantizeInt8, LeavesIntegerGraphsAsTheyAre) {
 TEST(QuantizeInt8, SaysWhatStandsInTheWay) {
   Graph g;
   ValueId x = g.add_input("x", real({2}));
-  x = testing::add_batch_norm(g, "bn1", x, 1);
-  x = testing::add_batch_norm(g, "bn2", x, 2);
+  x = test::add_batch_norm(g, "bn1", x, 1);
+  x = test::add_batch_norm(g, "bn2", x, 2);
   g.outputs = {x};
   EXPECT_EQ(
-      error_of(g, everywhere(g, -1, 1)),
+      quantize_error(g, everywhere(g, -1, 1)),
       "node 'bn1' (batch_norm), node 'bn2' (batch_norm): no integer form; simplify the graph before it is quantised");
 
   Graph h;
   const ValueId in = h.add_input("x", real({2}));
   const ValueId w = h.add_constant("w", {1, 2}, std::vector<float>{1, std::nanf("")});
   h.outputs = {h.add_node("fc", Linear{}, {in, w})};
-  EXPECT_EQ(error_of(h, everywhere(h, -1, 1)), "node 'fc' (linear): weight holds nan; expected finite numbers");
+  EXPECT_EQ(quantize_error(h, everywhere(h, -1, 1)), "node 'fc' (linear): weight holds nan; expected finite numbers");
 
   Graph ok;
   ok.outputs = {ok.add_node("relu", Clamp{}, {ok.add_input("x", real({2}))})};
-  EXPECT_EQ(error_of(ok, {}),
+  EXPECT_EQ(quantize_error(ok, {}),
             "the ranges are of 0 values and the graph has 2; expected those calibrated on this graph");
-  EXPECT_EQ(error_of(ok, everywhere(ok, 1, -1)), "value 'x' has the range 1 to -1; expected finite numbers in order");
-  EXPECT_EQ(error_of(ok, everywhere(ok, 0, kInfinity)),
+  EXPECT_EQ(quantize_error(ok, everywhere(ok, 1, -1)), "value 'x' has the range 1 to -1; expected finite numbers in order");
+  EXPECT_EQ(quantize_error(ok, everywhere(ok, 0, kInfinity)),
             "value 'x' has the range 0 to inf; expected finite numbers in order");
 
   Graph mixed = ok;
   mixed.value(mixed.inputs[0]).type = {DType::kI8, {2}, Quantization{{1}, {0}, -1}};
-  EXPECT_EQ(error_of(mixed, everywhere(mixed, -1, 1)),
+  EXPECT_EQ(quantize_error(mixed, everywhere(mixed, -1, 1)),
             "value 'x' is i8 among f32 values; expected a graph that is all float or all integer");
 }
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-namespace mj::testing {
+namespace mj::test {
 namespace {
 
 /// Grows a graph node by node from values that exist.
@@ -302,4 +302,4 @@ void expect_same_outputs(const Graph& before, const Graph& after, std::uint64_t 
   }
 }
 
-}  // namespace mj::testing
+}  // namespace mj::test

@@ -12,7 +12,7 @@
 #include "mj/ir/tensor.h"
 #include "mj/pass/quantize.h"
 
-namespace mj::testing {
+namespace mj::test {
 
 /// A small float network of random structure over all operators: branches, exits, batch-norms in odd places, pads,
 /// transposes, reshapes. The same seed gives the same network.
@@ -48,4 +48,4 @@ ValueId add_batch_norm(Graph& graph, std::string name, ValueId x, std::uint64_t 
 /// Checks that `pass` leaves what the graph computes unchanged on random inputs, within 1e-4.
 void expect_same_outputs(const Graph& before, const Graph& after, std::uint64_t seed);
 
-}  // namespace mj::testing
+}  // namespace mj::test

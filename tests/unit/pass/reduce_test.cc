@@ -18,7 +18,7 @@
 namespace mj {
 namespace {
 
-using testing::normal_constant;
+using test::normal_constant;
 
 TEST(Reduction, NamesAreReadBack) {
   for (const Reduction& reduction : {Reduction{2, 0.5}, Reduction{3, 1}, Reduction{0, 0.375}}) {
@@ -103,7 +103,7 @@ TEST(Reduce, AnyNetworkThatCanBe) {
   int reduced = 0;
   for (std::uint64_t seed = 0; seed < 80; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    const Graph graph = reducible(testing::random_graph(seed));
+    const Graph graph = reducible(test::random_graph(seed));
     for (const double width : {1.0, 0.5, 0.125}) {
       const Reduction reduction{static_cast<int>(droppable_blocks(graph).size()), width};
       EXPECT_EQ(error_of([&] {

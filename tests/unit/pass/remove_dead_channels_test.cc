@@ -29,12 +29,12 @@ void set_column(Graph& graph, ValueId weight, std::int64_t column, float to) {
 struct Network {
   explicit Network(std::int64_t pad, std::vector<float> bias) {
     const ValueId x = graph.add_input("x", {DType::kF32, {8, 8, 2}, {}});
-    w1 = testing::normal_constant(graph, "w1", {6, 3, 3, 2}, 1);
-    w2 = testing::normal_constant(graph, "w2", {5, 3, 3, 6}, 2);
-    w3 = testing::normal_constant(graph, "w3", {3, 5}, 3);
+    w1 = test::normal_constant(graph, "w1", {6, 3, 3, 2}, 1);
+    w2 = test::normal_constant(graph, "w2", {5, 3, 3, 6}, 2);
+    w3 = test::normal_constant(graph, "w3", {3, 5}, 3);
     ValueId y = graph.add_node("c1", Conv2d{.clamp = {0, kInfinity}}, {x, w1, graph.add_constant("b1", {6}, bias)});
     y = graph.add_node("pool", MaxPool{{2, 2}, {2, 2}}, {y});
-    y = graph.add_node("c2", Conv2d{.pad = {pad, pad, pad, pad}}, {y, w2, testing::normal_constant(graph, "b2", {5}, 4)});
+    y = graph.add_node("c2", Conv2d{.pad = {pad, pad, pad, pad}}, {y, w2, test::normal_constant(graph, "b2", {5}, 4)});
     y = graph.add_node("mean", Mean{}, {y});
     graph.outputs = {graph.add_node("fc", Linear{}, {y, w3})};
   }
@@ -65,7 +65,7 @@ TEST(RemoveDeadChannels, TakesOutWhatIsNeverReadAndWhatIsAlwaysTheSame) {
     // A pool is known to keep only zeros, so the 2 stays.
     EXPECT_EQ(channels(after), (std::vector<std::int64_t>{4, 4, 3}));
     EXPECT_EQ(after.value(after.nodes[0].inputs[1]).encoding.bits, 4) << "still asks for them";
-    testing::expect_same_outputs(n.graph, after, 5);
+    test::expect_same_outputs(n.graph, after, 5);
   }
 }
 
@@ -74,15 +74,15 @@ TEST(RemoveDeadChannels, FoldsNumbersIntoBiasesWhereThereIsNoPadding) {
     SCOPED_TRACE(pad);
     Graph graph;
     const ValueId x = graph.add_input("x", {DType::kF32, {8, 8, 2}, {}});
-    const ValueId w1 = testing::normal_constant(graph, "w1", {6, 1, 1, 2}, 1);
+    const ValueId w1 = test::normal_constant(graph, "w1", {6, 1, 1, 2}, 1);
     set_row(graph, w1, 2, 0);
     ValueId y = graph.add_node("c1", Conv2d{.clamp = {0, 1.5f}}, {x, w1, graph.add_constant("b1", {6}, std::vector<float>{1, 1, 4, 1, 1, 1})});
     y = graph.add_node("c2", Conv2d{.pad = {pad, pad, pad, pad}},
-                       {y, testing::normal_constant(graph, "w2", {5, 3, 3, 6}, 2), testing::normal_constant(graph, "b2", {5}, 4)});
+                       {y, test::normal_constant(graph, "w2", {5, 3, 3, 6}, 2), test::normal_constant(graph, "b2", {5}, 4)});
     graph.outputs = {y};
     const Graph after = remove_dead_channels(graph);
     EXPECT_EQ(channels(after)[0], pad == 0 ? 5 : 6);
-    testing::expect_same_outputs(graph, after, 5);
+    test::expect_same_outputs(graph, after, 5);
   }
 }
 
@@ -90,8 +90,8 @@ TEST(RemoveDeadChannels, FoldsNumbersIntoBiasesWhereThereIsNoPadding) {
 TEST(RemoveDeadChannels, FollowsSums) {
   Graph graph;
   const ValueId x = graph.add_input("x", {DType::kF32, {4, 4, 2}, {}});
-  const ValueId wa = testing::normal_constant(graph, "wa", {4, 1, 1, 2}, 1), wb = testing::normal_constant(graph, "wb", {4, 1, 1, 2}, 2);
-  const ValueId wc = testing::normal_constant(graph, "wc", {3, 1, 1, 4}, 3);
+  const ValueId wa = test::normal_constant(graph, "wa", {4, 1, 1, 2}, 1), wb = test::normal_constant(graph, "wb", {4, 1, 1, 2}, 2);
+  const ValueId wc = test::normal_constant(graph, "wc", {3, 1, 1, 4}, 3);
   const ValueId a = graph.add_node("a", Conv2d{}, {x, wa}), b = graph.add_node("b", Conv2d{}, {x, wb});
   const ValueId sum = graph.add_node("sum", Add{}, {a, b});
   graph.outputs = {graph.add_node("c", Conv2d{}, {sum, wc})};
@@ -99,11 +99,11 @@ TEST(RemoveDeadChannels, FollowsSums) {
   set_column(graph, wc, 3, 0);
   const Graph after = remove_dead_channels(graph);
   EXPECT_EQ(channels(after), (std::vector<std::int64_t>{3, 3, 3, 3}));
-  testing::expect_same_outputs(graph, after, 5);
+  test::expect_same_outputs(graph, after, 5);
   for (std::int64_t c = 0; c < 4; ++c) set_column(graph, wc, c, 0);
   const Graph nothing = remove_dead_channels(graph);
   EXPECT_EQ(channels(nothing), (std::vector<std::int64_t>{1, 1, 1, 3}));
-  testing::expect_same_outputs(graph, nothing, 5);
+  test::expect_same_outputs(graph, nothing, 5);
 }
 
 }  // namespace

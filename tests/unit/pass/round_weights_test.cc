@@ -19,7 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
-using testing::real;
+using test::real;
 
 std::vector<float> weight_of(const Graph& graph, std::size_t node) { return reals(graph.value(graph.nodes[node].inputs[1])); }
 
@@ -101,8 +101,8 @@ TEST(RoundWeights, NetworksMissLessOnOtherInputsAndQuantiseToTheSameStepsWhateve
   double nearest = 0, rounded = 0;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    const Graph g = ask_for_weight_bits(simplify(testing::random_graph(seed)), 4);
-    const std::vector<Tensor> inputs = testing::random_inputs(g, seed, 60), others = testing::random_inputs(g, seed + 1000, 30);
+    const Graph g = ask_for_weight_bits(simplify(test::random_graph(seed)), 4);
+    const std::vector<Tensor> inputs = test::random_inputs(g, seed, 60), others = test::random_inputs(g, seed + 1000, 30);
     set_threads(1);
     const Graph moved = round_weights(g, inputs);
     set_threads(5);

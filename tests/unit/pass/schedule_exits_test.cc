@@ -83,7 +83,7 @@ TEST(ScheduleExits, LeavesNetworksWithoutExitsAlone) {
   EXPECT_EQ(schedule_exits(graph), graph);
 }
 
-Platform toy_platform() {
+Platform scheduling_platform() {
   Platform platform;
   platform.frequency_hz.value = 1e6;
   platform.energy_per_cycle_j.value = 1e-9;
@@ -106,7 +106,7 @@ Bytes kept_behind(const Graph& planned, std::size_t k) {
 
 TEST(ExitPlan, KeepsWhatTheReportSaysBetweenExits) {
   const Graph lowered = lower_for_estimate(network_with_exits(7));
-  const Graph planned = plan_units(lowered, toy_platform(), {.charge = {5e-5}});
+  const Graph planned = plan_units(lowered, scheduling_platform(), {.charge = {5e-5}});
   const std::vector<Bytes> said = exit_state_bytes(planned);
   ASSERT_EQ(said.size(), 3u);
   EXPECT_EQ(said[0], 4 * 4 * 6 + 4);
@@ -119,7 +119,7 @@ TEST(ExitPlan, KeepsWhatTheReportSaysBetweenExits) {
 }
 
 TEST(ExitPlan, DecidesBehindEveryAnswerAndNumbersOneUnitForIt) {
-  const Graph planned = plan_units(lower_for_estimate(network_with_exits(7)), toy_platform(), {.charge = {5e-5}});
+  const Graph planned = plan_units(lower_for_estimate(network_with_exits(7)), scheduling_platform(), {.charge = {5e-5}});
   const std::vector<std::int32_t> answers = answer_nodes(planned);
   std::size_t exit = 0;
   std::int32_t node = -1;
@@ -139,7 +139,7 @@ TEST(ExitPlan, DecidesBehindEveryAnswerAndNumbersOneUnitForIt) {
 }
 
 TEST(ExitPlan, RefusesWhatOverwritesAnAnswerBeforeItIsDelivered) {
-  Graph planned = plan_units(lower_for_estimate(network_with_exits(7)), toy_platform(), {.charge = {5e-5}});
+  Graph planned = plan_units(lower_for_estimate(network_with_exits(7)), scheduling_platform(), {.charge = {5e-5}});
   // The answer of the first exit is put where the state lies that the second reads.
   const auto buffer_of = [&](ValueId value) -> Buffer& {
     return *std::ranges::find(planned.plan->buffers, value, &Buffer::value);

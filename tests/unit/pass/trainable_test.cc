@@ -21,18 +21,18 @@ TEST(TrainableForm, ComputesTheSameAndFoldsAwayAgain) {
   for (const char* name : {"resnet-8-w4-s1", "densenet-53-w4-s1"}) {
     SCOPED_TRACE(name);
     Graph graph = build(parse_architecture(name), {16, 16, 3}, 5, 3);
-    const std::vector<Tensor> inputs = testing::random_inputs(graph, 1, 8);
+    const std::vector<Tensor> inputs = test::random_inputs(graph, 1, 8);
     const Graph form = trainable_form(graph, inputs);
     verify(form);
-    EXPECT_GT(testing::count<BatchNorm>(form), 0);
-    testing::expect_same_outputs(simplify(form), form, 9);
-    EXPECT_EQ(testing::count<BatchNorm>(simplify(form)), 0);
+    EXPECT_GT(test::count<BatchNorm>(form), 0);
+    test::expect_same_outputs(simplify(form), form, 9);
+    EXPECT_EQ(test::count<BatchNorm>(simplify(form)), 0);
   }
 }
 
 TEST(TrainableForm, NormalisesWhatItsInputsGive) {
   Graph graph = build(parse_architecture("resnet-8-w4-s1"), {8, 8, 3}, 5, 3);
-  const std::vector<Tensor> inputs = testing::random_inputs(graph, 2, 50);
+  const std::vector<Tensor> inputs = test::random_inputs(graph, 2, 50);
   const Graph form = trainable_form(graph, inputs);
   const Evaluator evaluator(form);
   for (const Node& node : form.nodes) {
@@ -56,13 +56,13 @@ TEST(TrainableForm, NormalisesWhatItsInputsGive) {
 TEST(TrainableForm, TakesABatchNormThroughPadding) {
   Graph graph;
   ValueId x = graph.add_input("x", {DType::kF32, {9, 9, 2}, {}});
-  x = graph.add_node("c1", Conv2d{.clamp = {0, kInfinity}}, {x, testing::normal_constant(graph, "w1", {4, 1, 1, 2}, 1)});
-  x = testing::add_batch_norm(graph, "n", x, 2);
-  x = graph.add_node("c2", Conv2d{.pad = {1, 1, 1, 1}}, {x, testing::normal_constant(graph, "w2", {3, 3, 3, 4}, 3)});
+  x = graph.add_node("c1", Conv2d{.clamp = {0, kInfinity}}, {x, test::normal_constant(graph, "w1", {4, 1, 1, 2}, 1)});
+  x = test::add_batch_norm(graph, "n", x, 2);
+  x = graph.add_node("c2", Conv2d{.pad = {1, 1, 1, 1}}, {x, test::normal_constant(graph, "w2", {3, 3, 3, 4}, 3)});
   graph.outputs = {x};
-  const std::vector<Tensor> inputs = testing::random_inputs(graph, 1, 4);
+  const std::vector<Tensor> inputs = test::random_inputs(graph, 1, 4);
   const Graph form = trainable_form(graph, inputs);
-  EXPECT_EQ(testing::count<Conv2d>(simplify(form)), 2);
+  EXPECT_EQ(test::count<Conv2d>(simplify(form)), 2);
   const Tensor before = Evaluator(graph).run(inputs[0])[0], after = Evaluator(form).run(inputs[0])[0];
   double inside = 0, border = 0;
   for (std::int64_t y = 0; y < 9; ++y) {
@@ -81,13 +81,13 @@ TEST(TrainableForm, TakesABatchNormThroughPadding) {
 TEST(TrainableForm, LeavesWeightsThatAskForOneScaleAsTheyAre) {
   Graph graph;
   ValueId x = graph.add_input("x", {DType::kF32, {6, 6, 4}, {}});
-  x = graph.add_node("conv", Conv2d{.pad = {1, 1, 1, 1}, .clamp = {0, kInfinity}}, {x, testing::normal_constant(graph, "w", {8, 3, 3, 4}, 12, 0.3)});
+  x = graph.add_node("conv", Conv2d{.pad = {1, 1, 1, 1}, .clamp = {0, kInfinity}}, {x, test::normal_constant(graph, "w", {8, 3, 3, 4}, 12, 0.3)});
   graph.outputs = {graph.add_node("mean", Mean{}, {x})};
   const Graph factors = factorise(graph, "conv", {2, 3});
-  const std::vector<Tensor> inputs = testing::random_inputs(factors, 2, 8);
+  const std::vector<Tensor> inputs = test::random_inputs(factors, 2, 8);
   const Graph form = trainable_form(factors, inputs);
-  EXPECT_EQ(testing::count<BatchNorm>(form), 1) << "of the last factor";
-  testing::expect_same_outputs(factors, form, 3);
+  EXPECT_EQ(test::count<BatchNorm>(form), 1) << "of the last factor";
+  test::expect_same_outputs(factors, form, 3);
   const Graph back = simplify(form);
   for (const Node& node : back.nodes) {
     if (node.name == "conv.in" || node.name == "conv.core") {

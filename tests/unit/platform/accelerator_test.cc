@@ -33,7 +33,7 @@ source = "assumed: for the test"
 )";
 
 /// A pointwise convolution of 4x4x2 to 3 channels and a linear layer of 2 outputs.
-Graph small_network() {
+Graph two_layers() {
   Graph g;
   const ValueId x = g.add_input("x", {DType::kF32, {4, 4, 2}, {}});
   const ValueId w = g.add_constant("w", {3, 1, 1, 2}, std::vector<float>(6, 1));
@@ -48,7 +48,7 @@ Graph small_network() {
 
 TEST(Accelerator, AddsUpWhatTheNetworkIsMadeOf) {
   const Platform platform = parse_platform(kToy, "toy", "toy.toml");
-  const Estimate found = estimate(small_network(), platform);
+  const Estimate found = estimate(two_layers(), platform);
   // 6 + 96 weights; 48 + 2 elements written; 4*4*3*2 + 96 multiply-accumulates; 2 operators, for a reshape moves nothing.
   EXPECT_NEAR(found.energy.value, 1e-3 + 2e-9 * 102 + 3e-9 * 50 + 4e-12 * 192 + 5e-6 * 2, 1e-15);
   EXPECT_NEAR(found.latency.value, 1e-3 + 1e-11 * 192, 1e-15);

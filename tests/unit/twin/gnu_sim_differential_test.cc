@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -17,11 +16,6 @@
 
 namespace mj::msp430 {
 namespace {
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 constexpr std::uint32_t kDataBytes = 0x1000;
 /// Memory that is compared: all but the code, and far away only the data.
@@ -33,16 +27,12 @@ constexpr std::uint32_t kNear = 0x8000;
 constexpr std::uint32_t kFar = 0x20000;
 
 /// Memory that holds zeros at first, as the simulator's does.
-Machine plain_machine() {
+Machine gnu_sim_machine() {
   MachineOptions options;
   options.map = {{0x0500, kAddressSpace - 0x0500, Region::kFram}};
   Segment zeros{0x0500, std::vector<std::byte>(kAddressSpace - 0x0500)};
   zeros.bytes[kResetVector + 1 - 0x0500] = std::byte{0x40};
   return Machine({{std::move(zeros)}, {}, 0}, options);
-}
-
-void write_words(Machine& machine, std::uint32_t address, const std::vector<std::uint16_t>& words) {
-  machine.write_memory(address, std::as_bytes(std::span(words)));
 }
 
 /// What that simulator does otherwise than the manual says, or what the manual leaves open.
@@ -122,7 +112,7 @@ std::uint32_t trusted_flags(Operation operation) {
 /// The simulator keeps V in bit 7.
 std::uint32_t their_sr(std::uint32_t sr) { return (sr & 7) | (sr & kOverflow ? 0x80 : 0); }
 
-struct Step {
+struct GnuSimStep {
   std::uint32_t address = 0;
   std::vector<std::uint16_t> words;
   std::uint32_t flags = 0x87;  ///< that are compared
@@ -132,13 +122,13 @@ struct Step {
   std::vector<std::byte> content;        ///< afterwards, of four bytes from there
 };
 
-GnuSim::Registers registers_of(const Machine& machine) {
+GnuSim::Registers gnu_sim_registers(const Machine& machine) {
   GnuSim::Registers registers;
   for (unsigned i = 0; i < 16; ++i) registers[i] = machine.reg(i);
   return registers;
 }
 
-std::string describe(const Step& step, const GnuSim::Registers& theirs) {
+std::string describe(const GnuSimStep& step, const GnuSim::Registers& theirs) {
   std::string text = fmt::format("at {:#07x}:", step.address);
   for (const std::uint16_t word : step.words) text += fmt::format(" {:04x}", word);
   for (unsigned i = 0; i < 16; ++i) {
@@ -150,7 +140,7 @@ std::string describe(const Step& step, const GnuSim::Registers& theirs) {
 }
 
 /// Registers that are compared: R3 is none, and of SR the flags.
-bool same(const GnuSim::Registers& theirs, const Step& step) {
+bool same(const GnuSim::Registers& theirs, const GnuSimStep& step) {
   for (unsigned i = 0; i < 16; ++i) {
     if (i == kCg) continue;
     const std::uint32_t ours = i == kSr ? their_sr(step.after[i]) : step.after[i];
@@ -159,9 +149,9 @@ bool same(const GnuSim::Registers& theirs, const Step& step) {
   return true;
 }
 
-void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count, std::uint64_t& failures) {
+void compare_with_gnu_sim(std::uint64_t seed, std::uint64_t batch, std::uint64_t count, std::uint64_t& failures) {
   RandomInstructions random({.extended = true}, RandomStream(seed, batch));
-  Machine machine = plain_machine();
+  Machine machine = gnu_sim_machine();
   GnuSim sim;
   sim.write(kResetVector, {0x4000});
   for (const std::uint32_t base : {kNear, kFar}) {
@@ -178,7 +168,7 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
     known[i].assign(bytes.begin(), bytes.end());
   };
   for (std::size_t i = 0; i < known.size(); ++i) copy(i);
-  std::vector<Step> steps;
+  std::vector<GnuSimStep> steps;
   Snapshot before;
   const auto within = [](std::uint32_t address) {
     return (address >= kNear && address < kNear + kDataBytes) || (address >= kFar && address < kFar + kDataBytes);
@@ -196,7 +186,7 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
         sim.set(reg, reg == kSr ? their_sr(value) : value);
       }
     }
-    Step step;
+    GnuSimStep step;
     step.address = machine.pc();
     step.words = random.propose(machine);
     const auto instruction = decode_words(step.words, step.address);
@@ -208,7 +198,7 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
       continue;
     }
     machine.save(before);
-    step.before = registers_of(machine);
+    step.before = gnu_sim_registers(machine);
     write_words(machine, step.address, step.words);
     const Stop stop = machine.step();
     // Its stack pointer is always even; calls into the lowest memory are system calls of that simulator.
@@ -217,7 +207,7 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
       machine.restore(before);
       continue;
     }
-    step.after = registers_of(machine);
+    step.after = gnu_sim_registers(machine);
     step.flags = trusted_flags(instruction->operation);
     for (std::size_t i = 0; i < known.size(); ++i) {
       const auto now = machine.memory(kWindows[i].first, kWindows[i].bytes);
@@ -281,7 +271,7 @@ TEST_F(GnuSimDifferential, RandomInstructionsAgree) {
   constexpr std::uint64_t kBatch = 3000;
   std::uint64_t failures = 0;
   for (std::uint64_t done = 0; done < cases && failures < 8; done += kBatch) {
-    compare_batch(seed_, done / kBatch, std::min(kBatch, cases - done), failures);
+    compare_with_gnu_sim(seed_, done / kBatch, std::min(kBatch, cases - done), failures);
   }
   fmt::print("{} instructions compared, {} divergences\n", cases, failures);
 }
@@ -293,9 +283,9 @@ TEST_F(GnuSimDifferential, MultiplierAgrees) {
   options.map = {{0x0000, 0x0500, Region::kPeripheral}, {0x0500, 0xFB00, Region::kFram}};
   Machine machine({{{kResetVector, {std::byte{0}, std::byte{0x40}}}}, {}, 0}, options);
   GnuSim sim;
-  std::vector<Step> steps;
+  std::vector<GnuSimStep> steps;
   const auto run = [&](std::vector<std::uint16_t> words) {
-    Step step;
+    GnuSimStep step;
     step.address = 0x4000;
     step.words = std::move(words);
     machine.set_reg(kPc, step.address);
@@ -303,9 +293,9 @@ TEST_F(GnuSimDifferential, MultiplierAgrees) {
     write_words(machine, step.address, step.words);
     sim.write(step.address, step.words);
     sim.step();
-    step.before = registers_of(machine);
+    step.before = gnu_sim_registers(machine);
     ASSERT_EQ(machine.step().reason, StopReason::kLimit);
-    step.after = registers_of(machine);
+    step.after = gnu_sim_registers(machine);
     steps.push_back(step);
   };
   for (unsigned reg = 1; reg < 16; ++reg) {

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "mspdebug_sim.h"
@@ -15,22 +14,13 @@
 namespace mj::msp430 {
 namespace {
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 constexpr std::uint32_t kRamBegin = 0x0200;
 
 /// 64 KB of memory above the peripherals, as that simulator has it.
-Machine plain_machine() {
+Machine mspdebug_machine() {
   MachineOptions options;
   options.map = {{kRamBegin, 0x10000 - kRamBegin, Region::kFram}};
   return Machine({{{kResetVector, {std::byte{0}, std::byte{0x40}}}}, {}, 0}, options);
-}
-
-void write_words(Machine& machine, std::uint32_t address, const std::vector<std::uint16_t>& words) {
-  machine.write_memory(address, std::as_bytes(std::span(words)));
 }
 
 /// What that simulator does otherwise than the device, or what the device leaves open.
@@ -56,20 +46,20 @@ bool comparable(const Instruction& instruction, const Machine& machine) {
   return true;
 }
 
-struct Step {
+struct MspdebugStep {
   std::uint32_t address = 0;
   std::vector<std::uint16_t> words;
   MspdebugSim::Registers before{};
   MspdebugSim::Registers after{};
 };
 
-MspdebugSim::Registers registers_of(const Machine& machine) {
+MspdebugSim::Registers mspdebug_registers(const Machine& machine) {
   MspdebugSim::Registers registers;
   for (unsigned i = 0; i < 16; ++i) registers[i] = machine.reg(i) & 0xFFFF;
   return registers;
 }
 
-std::string describe(const Step& step, const MspdebugSim::Registers& theirs) {
+std::string describe(const MspdebugStep& step, const MspdebugSim::Registers& theirs) {
   std::string text = fmt::format("at {:#06x}:", step.address);
   for (const std::uint16_t word : step.words) text += fmt::format(" {:04x}", word);
   for (unsigned i = 0; i < 16; ++i) {
@@ -90,9 +80,9 @@ class MspdebugDifferential : public testing::Test {
 };
 
 /// One process of the simulator: chains of instructions from fresh registers, memory carried on and compared at the end.
-void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count, std::uint64_t& failures) {
+void compare_with_mspdebug(std::uint64_t seed, std::uint64_t batch, std::uint64_t count, std::uint64_t& failures) {
   RandomInstructions random({}, RandomStream(seed, batch));
-  Machine machine = plain_machine();
+  Machine machine = mspdebug_machine();
   MspdebugSim sim;
   sim.write(kResetVector, {0x4000});
   for (std::uint32_t address = 0x8000; address < 0x9000; address += 16) {
@@ -101,7 +91,7 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
     write_words(machine, address, words);
     sim.write(address, words);
   }
-  std::vector<Step> steps;
+  std::vector<MspdebugStep> steps;
   Snapshot before;
   while (steps.size() < count) {
     if (steps.size() % 12 == 0 || machine.pc() < kRamBegin || machine.pc() > 0xFF00) {
@@ -115,13 +105,13 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
         sim.set(reg, value);
       }
     }
-    Step step;
+    MspdebugStep step;
     step.address = machine.pc();
     step.words = random.propose(machine);
     const auto instruction = decode_words(step.words, step.address);
     if (!instruction || !comparable(*instruction, machine)) continue;
     machine.save(before);
-    step.before = registers_of(machine);
+    step.before = mspdebug_registers(machine);
     write_words(machine, step.address, step.words);
     if (machine.step().reason != StopReason::kLimit) {  // refused, or the end of a program
       machine.restore(before);
@@ -134,7 +124,7 @@ void compare_batch(std::uint64_t seed, std::uint64_t batch, std::uint64_t count,
       machine.write_memory((machine.reg(kSp) + 1) & 0xFFFF, {&zero, 1});
     }
     for (unsigned reg = 0; reg < 16; ++reg) machine.set_reg(reg, machine.reg(reg) & 0xFFFF);
-    step.after = registers_of(machine);
+    step.after = mspdebug_registers(machine);
     sim.write(step.address, step.words);
     sim.step();
     steps.push_back(std::move(step));
@@ -171,19 +161,19 @@ TEST_F(MspdebugDifferential, RandomInstructionsAgree) {
   constexpr std::uint64_t kBatch = 5000;
   std::uint64_t failures = 0;
   for (std::uint64_t done = 0; done < cases && failures < 5; done += kBatch) {
-    compare_batch(seed_, done / kBatch, std::min(kBatch, cases - done), failures);
+    compare_with_mspdebug(seed_, done / kBatch, std::min(kBatch, cases - done), failures);
   }
   fmt::print("{} instructions compared, {} divergences\n", cases, failures);
 }
 
 TEST_F(MspdebugDifferential, DecimalAdditionAgrees) {
   RandomInstructions random({}, RandomStream(seed_, 1000000));
-  Machine machine = plain_machine();
+  Machine machine = mspdebug_machine();
   MspdebugSim sim;
-  std::vector<Step> steps;
+  std::vector<MspdebugStep> steps;
   for (int i = 0; i < 1000; ++i) {
     const bool byte = random.chance(50);
-    Step step;
+    MspdebugStep step;
     step.address = 0x4000;
     step.words = {static_cast<std::uint16_t>(0xA405 | (byte ? 0x40 : 0))};  // DADD R4, R5
     const std::uint32_t values[] = {0x4000, 0x3000, static_cast<std::uint32_t>(random.below(2)), 0, random.decimal(4), random.decimal(4)};
@@ -194,9 +184,9 @@ TEST_F(MspdebugDifferential, DecimalAdditionAgrees) {
     write_words(machine, step.address, step.words);
     sim.write(step.address, step.words);
     sim.step();
-    step.before = registers_of(machine);
+    step.before = mspdebug_registers(machine);
     ASSERT_EQ(machine.step().reason, StopReason::kLimit);
-    step.after = registers_of(machine);
+    step.after = mspdebug_registers(machine);
     steps.push_back(step);
   }
   sim.run();
@@ -215,7 +205,7 @@ TEST_F(MspdebugDifferential, MultiplierAgrees) {
   options.map = {{0x0100, 0x0100, Region::kPeripheral}, {kRamBegin, 0x10000 - kRamBegin, Region::kFram}};
   Machine machine({{{kResetVector, {std::byte{0}, std::byte{0x40}}}}, {}, 0}, options);
   MspdebugSim sim;
-  std::vector<Step> steps;
+  std::vector<MspdebugStep> steps;
   machine.set_reg(kPc, 0x4000);
   machine.set_reg(kSr, 0);
   for (unsigned reg = 0; reg < 16; ++reg) {
@@ -223,7 +213,7 @@ TEST_F(MspdebugDifferential, MultiplierAgrees) {
     machine.set_reg(reg, machine.reg(reg) & 0xFFFF);
   }
   while (steps.size() < 6000) {
-    Step step;
+    MspdebugStep step;
     step.address = machine.pc();
     if (step.address > 0x7F00) {
       machine.set_reg(kPc, 0x4000);
@@ -238,9 +228,9 @@ TEST_F(MspdebugDifferential, MultiplierAgrees) {
     write_words(machine, step.address, step.words);
     sim.write(step.address, step.words);
     sim.step();
-    step.before = registers_of(machine);
+    step.before = mspdebug_registers(machine);
     ASSERT_EQ(machine.step().reason, StopReason::kLimit);
-    step.after = registers_of(machine);
+    step.after = mspdebug_registers(machine);
     steps.push_back(step);
   }
   sim.run();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "random_instructions.h"
 
+#include <cstdlib>
+
 #include "mj/twin/msp430/decode.h"
 #include "mj/twin/msp430/fault.h"
 
@@ -156,6 +158,15 @@ std::optional<Instruction> decode_words(const std::vector<std::uint16_t>& words,
   } catch (const Fault&) {
     return std::nullopt;
   }
+}
+
+void write_words(Machine& machine, std::uint32_t address, const std::vector<std::uint16_t>& words) {
+  machine.write_memory(address, std::as_bytes(std::span(words)));
+}
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
 }  // namespace mj::msp430

@@ -54,4 +54,9 @@ class RandomInstructions {
 /// Decodes words as if they stood at `address`; nothing for undefined encodings.
 std::optional<Instruction> decode_words(const std::vector<std::uint16_t>& words, std::uint32_t address);
 
+void write_words(Machine& machine, std::uint32_t address, const std::vector<std::uint16_t>& words);
+
+/// A whole number that an environment variable sets.
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise);
+
 }  // namespace mj::msp430
