@@ -83,8 +83,60 @@ function panel(p, pair,   t, i, list, m, low, high, x, y, left, top, width, heig
 }
 /^#/ || NF == 0 { next }
 FNR == NR && $1 == "pair" { pair_name[++pairs] = $2; student[$2] = $4; teacher[$2] = $3 }
+# The students of one teacher by energy: what labels alone and what the teacher gave.
+function curve_table(name,   r, q, swap, own, student) {
+  for (r = 1; r <= curve_rows[name]; ++r) for (q = r + 1; q <= curve_rows[name]; ++q) if (energy[curve_student[name, q]] < energy[curve_student[name, r]]) {
+    swap = curve_student[name, r]; curve_student[name, r] = curve_student[name, q]; curve_student[name, q] = swap
+  }
+  own = energy["teacher-" teacher[name]]
+  for (r = 1; r <= curve_rows[name]; ++r) {
+    student = curve_student[name, r]
+    if (!energy[student] || over_seeds(name "-" student "-alone") == "" || over_seeds(name "-" student "-auto") == "") continue
+    if (!curve_points[name]++) printf "\n| student of %s | energy | of the teacher's | labels alone | with the teacher, derived T |\n|---|---|---|---|---|\n", teacher[name]
+    printf "| %s | %.3g mJ | %.1f %% | %s | %s |\n", student, 1e3 * energy[student], 100 * energy[student] / own, over_seeds(name "-" student "-alone"), over_seeds(name "-" student "-auto")
+  }
+}
+function scaled(value, low, high, size) { return high > low ? size * (value - low) / (high - low) : size / 2 }
+# One panel a curve: accuracy over energy on a logarithmic axis, labels alone in grey, taught in red, a dot a seed.
+function curves_plotted(   c, name, r, i, k, kind, colour, low, high, least, most, x, y, left, path, panels, student, m) {
+  for (c = 1; c <= curves; ++c) if (curve_points[curve[c]]) ++panels
+  if (!panels) return
+  split("alone auto", kind, " "); split("#888 #c22", colour, " ")
+  printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"280\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", 40 + 370 * panels > curve_plot
+  panels = 0
+  for (c = 1; c <= curves; ++c) {
+    name = curve[c]
+    if (!curve_points[name]) continue
+    left = 60 + 370 * panels++
+    low = 1; high = 0; least = 1e9; most = 0
+    for (r = 1; r <= curve_rows[name]; ++r) for (k = 1; k <= 2; ++k) for (i = 1; i <= seeds; ++i) {
+      student = curve_student[name, r]; y = test[name "-" student "-" kind[k] "-" seed[i]]
+      if (y == "") continue
+      if (y < low) low = y; if (y > high) high = y
+      if (energy[student] < least) least = energy[student]; if (energy[student] > most) most = energy[student]
+    }
+    printf "<text x=\"%d\" y=\"18\">students of %s: <tspan fill=\"#888\">labels alone</tspan>, <tspan fill=\"#c22\">with the teacher</tspan></text>\n", left, teacher[name] > curve_plot
+    printf "<path d=\"M%d 35v185h300\" fill=\"none\" stroke=\"#000\"/>\n<text x=\"%d\" y=\"50\" text-anchor=\"end\">%s %%</text><text x=\"%d\" y=\"214\" text-anchor=\"end\">%s %%</text>\n", left, left - 4, percent(high), left - 4, percent(low) > curve_plot
+    for (k = 1; k <= 2; ++k) {
+      path = ""
+      for (r = 1; r <= curve_rows[name]; ++r) {
+        student = curve_student[name, r]
+        if (!energy[student] || test[name "-" student "-" kind[k] "-" seed[1]] == "") continue
+        x = left + 15 + scaled(log(energy[student]), log(least), log(most), 270); m = 0
+        for (i = 1; i <= seeds; ++i) {
+          y = test[name "-" student "-" kind[k] "-" seed[i]]; m += y / seeds
+          printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2\" fill=\"%s\"/>\n", x, 210 - scaled(y, low, high, 165), colour[k] > curve_plot
+        }
+        path = path (path == "" ? "" : " ") sprintf("%.1f,%.1f", x, 210 - scaled(m, low, high, 165))
+        if (k == 1) printf "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.3g mJ</text>\n", x, 236 + 22 * ((r + 1) % 2), student, x, 247 + 22 * ((r + 1) % 2), 1e3 * energy[student] > curve_plot
+      }
+      printf "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\"/>\n", path, colour[k] > curve_plot
+    }
+  }
+  print "</svg>" > curve_plot
+}
 FNR == NR && $1 == "anchor" { anchor[++anchors] = $2; student[$2] = $4 }
-FNR == NR && $1 == "curve" { ++curves; curve_pair[curves] = $2; curve_student[curves] = $3 }
+FNR == NR && $1 == "curve" { if (!($2 in curve_rows)) curve[++curves] = $2; curve_student[$2, ++curve_rows[$2]] = $4; teacher[$2] = $3 }
 FNR == NR && $1 == "temperatures" { for (i = 2; i <= NF; ++i) temperature[++temperatures] = $i }
 FNR == NR && $1 == "seeds" { for (i = 2; i <= NF; ++i) seed[++seeds] = $i }
 FNR != NR { validation[$1] = $2; test[$1] = $3; chosen[$1] = $4; cost[$1] = $5; training[$1] = $6 }
@@ -151,21 +203,8 @@ END {
     printf "\n| %s (%s) | test accuracy |\n|---|---|\n", pair, student[pair]
     printf "| labels alone | %s |\n| KD, T = 4 | %s |\n| KD with logit standardisation, T = 2 | %s |\n", over_seeds(pair "-alone"), over_seeds(pair "-T4"), over_seeds(pair "-ls")
   }
-  for (c = 1; c <= curves; ++c) {
-    pair = curve_pair[c]
-    if (!seen[pair]++) { ++rows; row_pair[rows] = pair; row_student[rows] = student[pair]; row_name[rows] = pair }
-    ++rows; row_pair[rows] = pair; row_student[rows] = curve_student[c]; row_name[rows] = pair "-" curve_student[c]
-  }
-  for (r = 1; r <= rows; ++r) for (q = r + 1; q <= rows; ++q) if (energy[row_student[q]] < energy[row_student[r]]) {
-    swap = row_student[r]; row_student[r] = row_student[q]; row_student[q] = swap
-    swap = row_name[r]; row_name[r] = row_name[q]; row_name[q] = swap
-  }
-  if (rows) printf "\n| student of %s | energy | of the teacher's | labels alone | with the teacher, derived T |\n|---|---|---|---|---|\n", row_pair[1]
-  for (r = 1; r <= rows; ++r) {
-    own = energy["teacher-" teacher[row_pair[r]]]
-    alone = over_seeds(row_name[r] "-alone"); taught = over_seeds(row_name[r] "-auto")
-    printf "| %s | %s | %s | %s | %s |\n", row_student[r], (energy[row_student[r]] > 0) ? sprintf("%.3g mJ", 1e3 * energy[row_student[r]]) : "-", own && (energy[row_student[r]] > 0) ? sprintf("%.1f %%", 100 * energy[row_student[r]] / own) : "-", alone == "" ? "-" : alone, taught == "" ? "-" : taught
-  }
+  for (c = 1; c <= curves; ++c) curve_table(curve[c])
+  if (curve_plot != "") curves_plotted()
   if (plot != "" && scored) {
     printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n", 60 + int((scored + 1) / 2) * 230 > plot
     print "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>" > plot
