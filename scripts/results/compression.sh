@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compresses the networks of docs/results/compression.md to a row of budgets, by our method and the baselines, and prints the table
 # of the curve; what is there is not made again, and an interrupted run goes on. With OUT_DIR alone the table of what is there.
-# usage: [EPOCHS=N] [VIEWS=N] [LIMITS=...] [METHODS=...] [THREADS=N] scripts/results/compression.sh [MILLIJOULE FREEML_CIFAR10_M.onnx RESNET20_CIFAR10.onnx CIFAR10_DIR] OUT_DIR
+# TEACHER: whom all but SparseComp learn from, e.g. models/plain6_cifar10.onnx; the network as it was where there is none.
+# usage: [EPOCHS=N] [VIEWS=N] [LIMITS=...] [METHODS=...] [THREADS=N] [PRECISION=bfloat16] [TEACHER=FILE] scripts/results/compression.sh [MILLIJOULE FREEML_CIFAR10_M.onnx RESNET20_CIFAR10.onnx CIFAR10_DIR] OUT_DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-epochs=${EPOCHS:-40} views=${VIEWS:-6} threads=${THREADS:-0}
+epochs=${EPOCHS:-40} views=${VIEWS:-6} threads=${THREADS:-0} precision=${PRECISION:-float32} teacher=${TEACHER:-}
 limits=${LIMITS:-8kB 16kB 24kB 25360B 32kB 64kB 128kB} methods=${METHODS:-ours sparsecomp qat8 qat4}
 case $# in
   1) program= out=$1 ;;
   5) program=$1 freeml=$2 resnet=$3 cifar=$4 out=$5 ;;
-  *) sed -n '5s/^# //p' "$0" >&2; exit 2 ;;
+  *) sed -n '6s/^# //p' "$0" >&2; exit 2 ;;
 esac
 mkdir -p "$out"
 
@@ -19,7 +20,7 @@ compress() {  # name, model, then options
   [ ! -s "$out/$name.json" ] && [ ! -s "$out/$name.refused" ] || return 0
   echo "$name" >&2
   if "$program" compress "$model" --data "cifar10:$cifar" --crop 2 --flip --views "$views" --epochs "$epochs" --lr 0.05 --batch 130 \
-      --threads "$threads" --scale 0.00392156862745098 --resume -o "$out/$name.onnx" --json "$out/$name.part" "$@" \
+      --threads "$threads" --precision "$precision" --scale 0.00392156862745098 --resume -o "$out/$name.onnx" --json "$out/$name.part" "$@" \
       > "$out/$name.txt" 2> "$out/$name.log"; then
     sha256sum "$out/$name.onnx" >> "$out/$name.txt"
     mv "$out/$name.part" "$out/$name.json"
@@ -32,7 +33,11 @@ compress() {  # name, model, then options
 if [ -n "$program" ]; then
   sha256sum "$freeml" "$resnet"
   for limit in $limits; do
-    for method in $methods; do compress "freeml-$method-$limit" "$freeml" --nvm "$limit" --method "$method"; done
+    for method in $methods; do
+      better=()
+      if [ -n "$teacher" ] && [ "$method" != sparsecomp ]; then better=(--teacher "$teacher"); fi
+      compress "freeml-$method-$limit" "$freeml" --nvm "$limit" --method "$method" "${better[@]}"
+    done
   done
   compress resnet20-ours-54kB "$resnet" --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --nvm 54kB
 fi
