@@ -44,7 +44,9 @@ class Derive : public testing::Test {
     return derive_distillation(student_, teacher_, train_, validation_, options, lessons, wanted, progress);
   }
 
-  const std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "mj_derive";
+  // One a test: ctest runs several at a time.
+  const std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) /
+                                        (std::string("mj_derive_") + testing::UnitTest::GetInstance()->current_test_info()->name());
   const Graph student_ = network(4, 1), teacher_ = network(8, 2);
   const Samples train_ = gratings(640, kClasses, kSide, 1), validation_ = gratings(100, kClasses, kSide, 2);
 };

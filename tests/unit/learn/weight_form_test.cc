@@ -126,7 +126,12 @@ TEST(WeightForm, ARowThatIsNotInUseDoesNotSetTheStepOfTheOthers) {
 
 class FormedTraining : public testing::Test {
  protected:
-  FormedTraining() : folder_(std::filesystem::path(testing::TempDir()) / "mj_formed_training") { std::filesystem::remove_all(folder_); }
+  // One a test: ctest runs several at a time.
+  FormedTraining()
+      : folder_(std::filesystem::path(testing::TempDir()) /
+                (std::string("mj_formed_training_") + testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::remove_all(folder_);
+  }
   ~FormedTraining() override { std::filesystem::remove_all(folder_); }
 
   static Graph network() {
