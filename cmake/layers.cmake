@@ -42,10 +42,10 @@ function(mj_embed_runtime target)
   target_sources(${target} PRIVATE ${output})
 endfunction()
 
-# mj_unity(TARGET): its files compiled eight at a time, for most of the work is reading what they all include. Only where tests
-# are built, for a fresh ./check is mostly compiling; ./run compiles one by one, so that a missing include is found.
+# mj_unity(TARGET): its files compiled eight at a time, for most of the work is reading what they all include. Where a build begins
+# from nothing: ./run and ./check. The presets for working on it compile one by one, so that a missing include is found.
 function(mj_unity target)
-  if(MJ_TESTS)
+  if(MJ_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()
