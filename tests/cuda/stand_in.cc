@@ -15,7 +15,8 @@
 #include <sys/mman.h>
 #include <torch/library.h>
 
-#include <set>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -55,8 +56,6 @@ class PinnedMemory final : public c10::Allocator {
 };
 
 struct DeviceGuard final : c10::impl::DeviceGuardImplInterface {
-  explicit DeviceGuard(c10::DeviceType) {}
-  DeviceGuard() = default;
   c10::DeviceType type() const override { return c10::kCUDA; }
   c10::Device exchangeDevice(c10::Device) const override { return kDevice; }
   c10::Device getDevice() const override { return kDevice; }
